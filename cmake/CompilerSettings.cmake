@@ -1,0 +1,21 @@
+# What every target of this tree compiles with. Consumers of the installed package get none of it.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(sessionblocks_settings INTERFACE)
+# -mcx16: the index's only commit is a 16-byte compare-and-swap (src/lockfree/cas16.hpp).
+target_compile_options(sessionblocks_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wcast-align -mcx16 -fvisibility=hidden)
+target_compile_definitions(sessionblocks_settings INTERFACE
+  $<$<BOOL:${SESSIONBLOCKS_CRASH_POINTS}>:SESSIONBLOCKS_CRASH_POINTS=1>)
+target_include_directories(sessionblocks_settings INTERFACE
+  "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
