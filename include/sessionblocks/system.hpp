@@ -1,0 +1,46 @@
+// SessionSystem::embedded(): a director inside this process, with no daemon and no files that a
+// crash could leave: segments are unlinked at once and known by descriptor only.
+//
+// For tests, for programs whose threads or forked children share state, and for trying things out.
+// Other processes attach through socket(); the system ends with this object.
+#pragma once
+
+#include <sessionblocks/session.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sessionblocks {
+
+struct EmbeddedOptions {
+  std::string runtime_directory;  // empty: a fresh one under $XDG_RUNTIME_DIR or /tmp
+  std::string log_directory;      // empty: the audit is drained and counted, no files are kept
+  std::uint64_t ring_records = 1ULL << 16U;  // per thread, a power of two, at least 256
+};
+
+class SessionSystem {
+ public:
+  class State;
+  // io_error, out_of_memory, unsupported.
+  [[nodiscard]] static Result<SessionSystem> embedded(EmbeddedOptions options = {});
+  SessionSystem(SessionSystem&&) noexcept;
+  SessionSystem& operator=(SessionSystem&&) noexcept;
+  ~SessionSystem();
+
+  // A worker of a new scope "embedded/NAME"; sessions of one process are separate workers.
+  [[nodiscard]] Result<Session> attach(std::string_view scope = "main");
+  // A block owned by the suite scope; `shared` blocks are granted to every scope of this system.
+  [[nodiscard]] Result<void> create(const BlockOptions& options);
+  [[nodiscard]] Result<void> destroy(std::string_view name);
+
+  // What a child process needs in its environment to attach as `scope`, as NAME=value.
+  [[nodiscard]] Result<std::vector<std::string>> environment(std::string_view scope);
+  [[nodiscard]] const std::string& socket() const noexcept;
+
+ private:
+  explicit SessionSystem(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sessionblocks

@@ -1,0 +1,122 @@
+// The control segment: the directory of blocks, scopes and workers. The director alone writes it,
+// every worker maps it read-only; what stands here is the authority.
+//
+//   | header 4 KiB | blocks | scopes | workers |
+//
+// A row is published by its id (release) after all else in it and withdrawn by id 0 first. Whoever
+// copies a row checks that the id is the same before and after.
+#pragma once
+
+#include "core/ids.hpp"
+#include "core/words.hpp"
+#include "segment/layout/identity.hpp"
+
+namespace sessionblocks::layout {
+
+inline constexpr std::uint32_t kBlockRows = 16'384;
+inline constexpr std::uint32_t kScopeRows = 8'192;
+inline constexpr std::uint32_t kWorkerRows = 4'096;
+inline constexpr std::size_t kNameBytes = 64;  // with a closing zero
+
+// The one word that an operation compares: block id 32 | generation 24 | state 8. A handle keeps
+// the word it may work under; any difference sends it to the slow path.
+struct LifeWord {
+  std::uint64_t word = 0;
+
+  [[nodiscard]] static constexpr LifeWord make(BlockId id, Generation generation,
+                                               BlockState state) noexcept {
+    return {(std::uint64_t{raw(id)} << 32U) | (std::uint64_t{raw(generation) & 0xFF'FFFFU} << 8U) |
+            static_cast<std::uint64_t>(state)};
+  }
+  [[nodiscard]] constexpr BlockId id() const noexcept {
+    return static_cast<BlockId>(static_cast<std::uint32_t>(word >> 32U));
+  }
+  [[nodiscard]] constexpr Generation generation() const noexcept {
+    return static_cast<Generation>(static_cast<std::uint32_t>((word >> 8U) & 0xFF'FFFFU));
+  }
+  [[nodiscard]] constexpr BlockState state() const noexcept {
+    return static_cast<BlockState>(word & 0xFFU);
+  }
+  friend constexpr bool operator==(LifeWord, LifeWord) = default;
+};
+
+struct alignas(kLine) BlockRow {
+  // Read by every operation.
+  std::atomic<std::uint64_t> life;            // LifeWord; 0: free row
+  std::atomic<std::uint64_t> reserved_bytes;  // memory is there for every offset below this
+  std::atomic<std::uint64_t> segment_bytes;   // = quota rounded to pages
+  std::atomic<std::uint64_t> policy;          // AuditLevel 8 | FullRing 8 | BlockKind 8 | Enforce 8
+  std::atomic<std::uint32_t> change_seq;      // waiters of state and generation sleep on this
+  std::uint32_t owner_scope;
+  std::uint64_t zero0[3];
+  // Read by inspectors and by the director that adopts.
+  std::uint64_t quota_bytes;
+  std::uint64_t ends_at_ms;      // CLOCK_BOOTTIME; 0: with its owner scope
+  std::uint64_t created_ms;      // CLOCK_REALTIME
+  std::uint64_t goal;            // a transition under way: what it shall become, 0 none
+  std::uint32_t origin_block;    // inherited, forked: where it came from
+  std::uint32_t first_table_id;  // table ids of a generation start here
+  std::uint32_t permits;         // bits of what the suite permits: share, fork, persist, elevate
+  std::uint32_t zero1;
+  char name[kNameBytes];
+  std::uint64_t zero2[2];
+};
+static_assert(sizeof(BlockRow) == 192 && offsetof(BlockRow, quota_bytes) == 64);
+static_assert(offsetof(BlockRow, name) == 112);
+
+struct alignas(kLine) ScopeRow {
+  std::atomic<std::uint32_t> id;  // 0: free row
+  std::uint32_t parent;
+  std::uint8_t kind;   // ScopeKind
+  std::uint8_t ended;  // 1: ending, children first
+  std::uint16_t slot;  // worker slots: their number, from 1
+  std::uint32_t zero0;
+  std::uint64_t started_ms;  // CLOCK_REALTIME
+  std::uint64_t zero1[5];
+  char name[kNameBytes];  // its own part of the path
+};
+static_assert(sizeof(ScopeRow) == 128);
+
+struct alignas(kLine) WorkerRow {
+  std::atomic<std::uint32_t> id;  // 0: free row
+  std::uint32_t scope;
+  std::int32_t pid;
+  std::uint32_t state;        // 1 starting, 2 attached, 3 dead, 4 recovered
+  std::uint64_t start_ticks;  // with pid and boot id: who it is
+  std::uint64_t ring_records;
+  std::uint64_t started_ms;
+  std::uint32_t restarts;
+  std::uint32_t zero0;
+  std::uint64_t zero1[2];
+};
+static_assert(sizeof(WorkerRow) == 64);
+
+struct ControlHeader {
+  Identity identity;
+  std::atomic<std::uint64_t> epoch;  // one more each time a director takes over
+  std::uint64_t hash_seed;           // of keys, random per system: names cannot be made to collide
+  std::uint32_t director_pid;
+  std::uint32_t zero0;
+  std::uint64_t director_start_ticks;
+  unsigned char boot_id[16];
+  std::uint64_t pid_namespace;
+  std::atomic<std::int64_t> boottime_offset_ms;  // CLOCK_BOOTTIME - CLOCK_MONOTONIC
+  std::atomic<std::int64_t> realtime_offset_ms;  // CLOCK_REALTIME - CLOCK_MONOTONIC
+  std::atomic<std::uint32_t> stopped;            // 1: the director ended in order
+  std::uint32_t next_block_id;
+  std::uint32_t next_scope_id;
+  std::uint32_t next_worker_id;
+  std::uint64_t zero1[1];
+  char system_name[kNameBytes];
+};
+static_assert(sizeof(ControlHeader) <= 4'096);
+
+struct ControlSegment {
+  ControlHeader header;
+  alignas(4'096) BlockRow blocks[kBlockRows];
+  ScopeRow scopes[kScopeRows];
+  WorkerRow workers[kWorkerRows];
+};
+static_assert(offsetof(ControlSegment, blocks) == 4'096);
+
+}  // namespace sessionblocks::layout

@@ -1,0 +1,103 @@
+// A node: an immutable record that holds one version of one entry.
+//
+//   0      8       16      24        32       40          48      56     64
+//   | gen  | cmark | shape | version | key id | expiry ms | stamp | hash | link? | key | value |
+//
+// link (16 bytes, {previous, its gen}) is there when shape says so: only nodes written while a
+// checkpoint is held pay for it. key and value start at multiples of 8.
+//
+//   state of gen | meaning                                    | stored by
+//   untouched    | the chunk was never used since its page was cut | who cut the page
+//   in_use       | being built, in a slot, or on a chain      | the page's owner, intent armed
+//   freed        | off its chain, perhaps not hinted          | winner of the removing CAS,
+//   director collected    | in the owner's private lists               | owner only
+#pragma once
+
+#include "segment/layout/identity.hpp"
+
+namespace sessionblocks::layout {
+
+enum class NodeState : std::uint8_t { untouched = 0, in_use = 1, freed = 2, collected = 3 };
+
+// gen: incarnation in the upper 62 bits, state in the lower 2. An incarnation (a thread number of
+// the block 30 bits, that thread's counter 32 bits) is never used twice in a block, so equal
+// incarnations mean equal bytes.
+using Gen = std::uint64_t;
+[[nodiscard]] constexpr NodeState state_of(Gen gen) noexcept {
+  return static_cast<NodeState>(gen & 3U);
+}
+[[nodiscard]] constexpr std::uint64_t incarnation_of(Gen gen) noexcept {
+  return gen >> 2U;
+}
+[[nodiscard]] constexpr Gen make_gen(std::uint64_t incarnation, NodeState state) noexcept {
+  return (incarnation << 2U) | static_cast<std::uint64_t>(state);
+}
+
+inline constexpr std::uint64_t kMaxThreadNumber = (std::uint64_t{1} << 30U) - 1;
+[[nodiscard]] constexpr std::uint64_t make_incarnation(std::uint64_t thread_number,
+                                                       std::uint32_t counter) noexcept {
+  return (thread_number << 32U) | counter;
+}
+
+struct Node {
+  std::atomic<std::uint64_t> gen;
+  std::atomic<std::uint64_t> commit_mark;  // == incarnation: committed
+  std::atomic<std::uint64_t> shape;
+  std::atomic<std::uint64_t> version;
+  std::atomic<std::uint64_t> key_id;  // incarnation of the key's first node; audit records name it
+  std::atomic<std::uint64_t> expiry_ms;  // CLOCK_MONOTONIC_COARSE; 0: never
+  std::atomic<std::uint64_t> stamp;      // snapshot clock at the commit
+  std::atomic<std::uint64_t> hash;
+};
+static_assert(sizeof(Node) == 64 && offsetof(Node, stamp) == 48 && offsetof(Node, hash) == 56);
+
+// A previous version that a checkpoint still needs.
+struct Link {
+  std::atomic<std::uint64_t> previous;
+  std::atomic<std::uint64_t> previous_gen;
+};
+static_assert(sizeof(Link) == 16);
+
+// The type of a value as users see it. A tombstone is what an erase leaves: it keeps the key's
+// slot and its version.
+enum class ValueType : std::uint8_t {
+  tombstone = 0,
+  bytes = 1,
+  text = 2,
+  integer = 3,
+  real = 4,
+  boolean = 5,
+};
+
+// shape: value bytes 40 | key bytes 12 | type 4 | linked 1 | 7 zero. One word, so that a reader
+// takes all lengths at once and never twice.
+struct Shape {
+  std::uint64_t value_bytes = 0;
+  std::uint32_t key_bytes = 0;
+  ValueType type = ValueType::tombstone;
+  bool linked = false;
+
+  [[nodiscard]] static constexpr Shape unpack(std::uint64_t word) noexcept {
+    return {word & ((std::uint64_t{1} << 40U) - 1),
+            static_cast<std::uint32_t>((word >> 40U) & 0xFFFU),
+            static_cast<ValueType>((word >> 52U) & 0xFU), ((word >> 56U) & 1U) != 0};
+  }
+  [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+    return value_bytes | (std::uint64_t{key_bytes} << 40U) |
+           (static_cast<std::uint64_t>(type) << 52U) | (std::uint64_t{linked ? 1U : 0U} << 56U);
+  }
+  [[nodiscard]] constexpr std::uint64_t key_at() const noexcept {
+    return sizeof(Node) + (linked ? sizeof(Link) : 0U);
+  }
+  [[nodiscard]] constexpr std::uint64_t value_at() const noexcept {
+    return key_at() + ((std::uint64_t{key_bytes} + 7U) & ~std::uint64_t{7});
+  }
+  [[nodiscard]] constexpr std::uint64_t node_bytes() const noexcept {
+    return value_at() + ((value_bytes + 7U) & ~std::uint64_t{7});
+  }
+};
+
+inline constexpr std::uint32_t kMaxKeyBytes = 1024;
+inline constexpr std::uint64_t kMaxValueBytes = (std::uint64_t{1} << 40U) - 1;
+
+}  // namespace sessionblocks::layout

@@ -1,0 +1,126 @@
+// A worker segment: what one worker tells the director, a lane per thread.
+//
+//   | header 4 KiB | lane 0 | lane 1 | ...        lane: head 4 KiB | counters 16 KiB | ring
+//
+// Written by the worker's own threads and, once it is dead, by the director that recovers it.
+// Nobody else maps it. A hostile worker can lie here about itself: recovery and draining take
+// nothing from it without a check.
+#pragma once
+
+#include "core/ids.hpp"
+#include "segment/layout/identity.hpp"
+
+namespace sessionblocks::layout {
+
+inline constexpr unsigned kLanes = 32;      // threads of a worker that use the library at once
+inline constexpr unsigned kMaxOpens = 512;  // blocks (and generations) that a worker has open
+inline constexpr std::uint64_t kLaneHeadBytes = 4'096;
+inline constexpr std::uint64_t kLaneCounterBytes = 16'384;
+inline constexpr std::uint64_t kDefaultRingRecords = std::uint64_t{1} << 20U;
+inline constexpr std::uint64_t kMinRingRecords = 256;  // more than the longest operation writes
+
+// One operation in the audit ring. A record with kInlineKey in `flags` is followed by
+// ceil(value_bytes / 32) cells that hold the key's bytes (op define_key, and reads of absent keys).
+struct AuditRecord {
+  std::uint64_t key_id;
+  std::uint64_t version;
+  std::uint32_t time_ms;      // low half of CLOCK_MONOTONIC_COARSE in ms; the director extends it
+  std::uint32_t value_bytes;  // saturates; with kInlineKey the key's bytes
+  std::uint16_t open;         // index into the worker's open blocks
+  std::uint8_t op;            // Op
+  std::uint8_t outcome;       // Errc, 0 for ok
+  std::uint16_t count;        // identical operations in this record, at least 1
+  std::uint16_t flags;
+};
+static_assert(sizeof(AuditRecord) == 32);
+inline constexpr std::uint16_t kInlineKey = 1;
+
+// What a thread is about to commit. In flight means op > done.
+struct alignas(kLine) Intent {
+  std::atomic<std::uint64_t> op;
+  std::atomic<std::uint64_t> done;
+  std::atomic<std::uint64_t> what;  // Op 8 | keep old 1 << 8 | fresh slot 1 << 9 | open index << 16
+  std::atomic<std::uint64_t> table;  // TableWord whose slot is to change; 0: none named yet
+  std::atomic<std::uint64_t> slot;   // index in that table
+  std::atomic<std::uint64_t> fresh;  // offset of the new node; 0: none taken
+  std::atomic<std::uint64_t> fresh_gen;
+  std::atomic<std::uint64_t> old;  // offset of the node that the commit takes off; 0: none
+  std::atomic<std::uint64_t> old_gen;
+  std::atomic<std::uint64_t>
+      extra;  // a second version that the commit takes off the chain; 0: none
+  std::atomic<std::uint64_t> extra_gen;
+  std::atomic<std::uint64_t> record_at;  // ring index kept for this operation's record
+  std::atomic<std::uint64_t> version;
+  std::atomic<std::uint64_t> key_id;
+  std::atomic<std::uint64_t> value_bytes;
+  std::uint64_t zero;
+};
+static_assert(sizeof(Intent) == 128 && offsetof(Intent, old_gen) == 64);
+inline constexpr std::uint64_t kKeepOld = std::uint64_t{1} << 8U;
+inline constexpr std::uint64_t kFreshSlot = std::uint64_t{1} << 9U;
+
+// A tombstone that this thread is about to drop while it moves slots to the next table.
+struct alignas(kLine) DropIntent {
+  std::atomic<std::uint64_t> op;
+  std::atomic<std::uint64_t> done;
+  std::atomic<std::uint64_t> open;
+  std::atomic<std::uint64_t> table;
+  std::atomic<std::uint64_t> slot;
+  std::atomic<std::uint64_t> old;
+  std::atomic<std::uint64_t> old_gen;
+  std::atomic<std::uint64_t>
+      dropped_ref;  // the ref that only this thread stores: it won if it shows
+};
+static_assert(sizeof(DropIntent) == 64);
+
+enum class LaneState : std::uint32_t { free = 0, taken = 1 };
+
+struct alignas(kLine) LaneHead {
+  std::atomic<std::uint32_t> state;  // LaneState
+  std::atomic<std::uint32_t> thread_id;
+  std::uint64_t zero[7];
+
+  Intent intent;
+  DropIntent drop;
+
+  alignas(kLine) std::atomic<std::uint64_t> ring_written;  // records published, ever: by the worker
+  std::atomic<std::uint64_t> ring_lost;  // operations that the policy "count" let go unrecorded
+  alignas(kLine) std::atomic<std::uint64_t> ring_drained;  // records taken: the director's copy
+};
+static_assert(offsetof(LaneHead, intent) == 64 && offsetof(LaneHead, drop) == 192);
+static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring_drained) == 320);
+static_assert(sizeof(LaneHead) <= kLaneHeadBytes);
+
+// Per open block: what audit levels "writes" and "counted" keep instead of records.
+struct OpenCounters {
+  std::atomic<std::uint64_t> reads;
+  std::atomic<std::uint64_t> writes;
+  std::uint64_t zero[2];
+};
+static_assert(sizeof(OpenCounters) * kMaxOpens == kLaneCounterBytes);
+
+struct WorkerHeader {
+  Identity identity;
+  std::uint32_t worker_id;
+  std::uint32_t lanes;
+  std::uint64_t ring_records;           // a power of two, per lane
+  std::atomic<std::uint32_t> finished;  // 1: the process detached in order
+  std::uint32_t zero0;
+  std::uint64_t zero1;
+  // Which block and generation an open index stands for: generation 32 | block id 32, 0 none.
+  alignas(kLine) std::atomic<std::uint64_t> opens[kMaxOpens - 16];
+};
+static_assert(sizeof(WorkerHeader) <= 4'096 && offsetof(WorkerHeader, opens) == 64);
+inline constexpr unsigned kOpens = kMaxOpens - 16;
+
+[[nodiscard]] constexpr std::uint64_t lane_bytes(std::uint64_t ring_records) noexcept {
+  return kLaneHeadBytes + kLaneCounterBytes + ring_records * sizeof(AuditRecord);
+}
+[[nodiscard]] constexpr std::uint64_t lane_at(unsigned lane, std::uint64_t ring_records) noexcept {
+  return 4'096 + lane * lane_bytes(ring_records);
+}
+[[nodiscard]] constexpr std::uint64_t worker_bytes(std::uint64_t ring_records) noexcept {
+  return lane_at(kLanes, ring_records);
+}
+
+}  // namespace sessionblocks::layout
