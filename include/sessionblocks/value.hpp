@@ -40,7 +40,7 @@ class ValueView {
   ValueView(const std::vector<std::byte>& bytes) noexcept : ValueView(std::span(bytes)) {}
 
   template <std::same_as<bool> Boolean>
-  ValueView(Boolean value) noexcept : type_(Type::boolean), size_(1), is_inline_(true) {
+  ValueView(Boolean value) noexcept : size_(1), type_(Type::boolean), is_inline_(true) {
     inline_[0] = static_cast<char>(value ? 1 : 0);
   }
   // An unsigned value above INT64_MAX makes the operation fail with Errc::overflow.
@@ -49,7 +49,7 @@ class ValueView {
            !std::same_as<Integer, char8_t> && !std::same_as<Integer, char16_t> &&
            !std::same_as<Integer, char32_t> && !std::same_as<Integer, wchar_t>)
       ValueView(Integer value)
-  noexcept : type_(Type::integer), size_(8), is_inline_(true) {
+  noexcept : size_(8), type_(Type::integer), is_inline_(true) {
     if constexpr (std::unsigned_integral<Integer> && sizeof(Integer) == 8) {
       fits_ = value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     }
@@ -58,7 +58,7 @@ class ValueView {
   }
   template <std::floating_point Real>
   requires(sizeof(Real) <= 8) ValueView(Real value)
-  noexcept : type_(Type::real), size_(8), is_inline_(true) {
+  noexcept : size_(8), type_(Type::real), is_inline_(true) {
     const auto wide = static_cast<double>(value);
     std::memcpy(inline_.data(), &wide, 8);
   }
@@ -83,8 +83,8 @@ class ValueView {
 
  private:
   const char* data_ = nullptr;
-  Type type_ = Type::bytes;
   std::size_t size_ = 0;
+  Type type_ = Type::bytes;
   std::array<char, 8> inline_{};
   bool is_inline_ = false;
   bool fits_ = true;

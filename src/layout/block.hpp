@@ -9,8 +9,8 @@
 
 #include "core/bounds.hpp"
 #include "lockfree/cas16.hpp"
-#include "segment/layout/node.hpp"
-#include "segment/layout/page.hpp"
+#include "layout/node.hpp"
+#include "layout/page.hpp"
 
 namespace sessionblocks::layout {
 

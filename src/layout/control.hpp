@@ -9,7 +9,7 @@
 
 #include "core/ids.hpp"
 #include "core/words.hpp"
-#include "segment/layout/identity.hpp"
+#include "layout/identity.hpp"
 
 namespace sessionblocks::layout {
 

@@ -1,10 +1,10 @@
 // The number by which two builds recognise that they mean the same bytes.
 #pragma once
 
-#include "segment/layout/block.hpp"
-#include "segment/layout/control.hpp"
-#include "segment/layout/readers.hpp"
-#include "segment/layout/worker.hpp"
+#include "layout/block.hpp"
+#include "layout/control.hpp"
+#include "layout/readers.hpp"
+#include "layout/worker.hpp"
 
 namespace sessionblocks::layout {
 

@@ -3,7 +3,7 @@
 // reuse, a forged waiter word costs a system call; neither can damage a value.
 #pragma once
 
-#include "segment/layout/identity.hpp"
+#include "layout/identity.hpp"
 
 namespace sessionblocks::layout {
 

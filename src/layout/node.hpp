@@ -13,7 +13,7 @@
 //   director collected    | in the owner's private lists               | owner only
 #pragma once
 
-#include "segment/layout/identity.hpp"
+#include "layout/identity.hpp"
 
 namespace sessionblocks::layout {
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "core/ids.hpp"
-#include "segment/layout/identity.hpp"
+#include "layout/identity.hpp"
 
 namespace sessionblocks::layout {
 

@@ -1,0 +1,130 @@
+// The audit ring: one writer thread (its lane's), one reader (the director's drain).
+//
+// The writer publishes with one release store; the reader trusts nothing: it keeps its own read
+// index, bounds the write index by the capacity, copies, and only then looks at what it copied.
+// boost::lockfree::spsc_queue is not used here because a forged index crashes its consumer.
+//
+// Invariants
+//  1. Cells in [drained, written) are whole; the writer never touches one of them.
+//  2. written - drained <= capacity, unless the writer is hostile, which the reader detects.
+//  3. Record n of a lane is n for ever: what was drained is a prefix of what was written.
+#pragma once
+
+#include "layout/worker.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace sessionblocks {
+
+using RingCell = layout::AuditRecord;
+
+// Cells that hold `key_bytes` bytes of an inline key.
+[[nodiscard]] constexpr std::uint64_t key_cells(std::uint64_t key_bytes) noexcept {
+  return (key_bytes + sizeof(RingCell) - 1) / sizeof(RingCell);
+}
+
+namespace detail {
+inline void store_cell(RingCell& cell, const RingCell& value) noexcept {
+  std::uint64_t words[4];
+  std::memcpy(words, &value, sizeof words);
+  auto* to = reinterpret_cast<std::uint64_t*>(&cell);
+  for (int i = 0; i < 4; ++i) __atomic_store_n(to + i, words[i], __ATOMIC_RELAXED);
+}
+inline void load_cell(const RingCell& cell, RingCell& value) noexcept {
+  std::uint64_t words[4];
+  const auto* from = reinterpret_cast<const std::uint64_t*>(&cell);
+  for (int i = 0; i < 4; ++i) words[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+  std::memcpy(&value, words, sizeof words);
+}
+}  // namespace detail
+
+class AuditRingWriter {
+ public:
+  AuditRingWriter(layout::LaneHead& lane, RingCell* cells, std::uint64_t capacity) noexcept
+      : lane_(&lane), cells_(cells), mask_(capacity - 1),
+        written_(lane.ring_written.load(std::memory_order_relaxed)),
+        drained_(lane.ring_drained.load(std::memory_order_relaxed)) {}
+
+  // Whether `cells` more fit now; asks the shared index only when the private copy says no.
+  [[nodiscard]] bool has_room(std::uint64_t cells) noexcept {
+    if (written_ + cells - drained_ <= mask_ + 1) return true;
+    // A1 (acquire): pairs with R1 of drain: the reader is done with what it counts as drained.
+    drained_ = lane_->ring_drained.load(std::memory_order_acquire);
+    return written_ + cells - drained_ <= mask_ + 1;
+  }
+  // The index that the next record gets.
+  [[nodiscard]] std::uint64_t next() const noexcept { return written_; }
+
+  // Precondition for both: has_room for the cells they fill.
+  void push(const RingCell& record) noexcept {
+    detail::store_cell(cells_[written_ & mask_], record);
+    publish(written_ + 1);
+  }
+  void push_with_key(RingCell record, std::span<const std::byte> key) noexcept {
+    record.flags |= layout::kInlineKey;
+    record.value_bytes = static_cast<std::uint32_t>(key.size());
+    detail::store_cell(cells_[written_ & mask_], record);
+    std::uint64_t at = written_ + 1;
+    for (std::size_t done = 0; done < key.size(); done += sizeof(RingCell), ++at) {
+      RingCell cell{};
+      std::memcpy(&cell, key.data() + done, std::min(sizeof(RingCell), key.size() - done));
+      detail::store_cell(cells_[at & mask_], cell);
+    }
+    publish(at);
+  }
+
+ private:
+  void publish(std::uint64_t written) noexcept {
+    written_ = written;
+    // R2 (release): the cells before the index that shows them. Pairs with A2 of drain.
+    lane_->ring_written.store(written, std::memory_order_release);
+  }
+
+  layout::LaneHead* lane_;
+  RingCell* cells_;
+  std::uint64_t mask_;
+  std::uint64_t written_;
+  std::uint64_t drained_;  // as last seen
+};
+
+class AuditRingReader {
+ public:
+  // `read` is the reader's own index, kept outside the segment (a log knows it after a restart).
+  AuditRingReader(layout::LaneHead& lane, const RingCell* cells, std::uint64_t capacity,
+                  std::uint64_t read) noexcept
+      : lane_(&lane), cells_(cells), mask_(capacity - 1), read_(read) {}
+
+  [[nodiscard]] std::uint64_t read_index() const noexcept { return read_; }
+  // How many cells wait; more than the capacity: the index is forged.
+  [[nodiscard]] std::uint64_t pending() const noexcept {
+    // A2 (acquire): pairs with R2.
+    return lane_->ring_written.load(std::memory_order_acquire) - read_;
+  }
+  [[nodiscard]] bool is_forged(std::uint64_t pending_cells) const noexcept {
+    return pending_cells > mask_ + 1;
+  }
+  // Copies up to `out.size()` of `pending_cells` cells; the writer keeps them until release().
+  std::size_t copy(std::uint64_t pending_cells, std::span<RingCell> out) const noexcept {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(pending_cells, out.size()));
+    for (std::size_t i = 0; i < count; ++i) detail::load_cell(cells_[(read_ + i) & mask_], out[i]);
+    return count;
+  }
+  // What was copied is safe elsewhere: the writer may use its cells again.
+  void release(std::uint64_t cells) noexcept {
+    read_ += cells;
+    // R1 (release): our loads of the cells before the index that frees them. Pairs with A1.
+    lane_->ring_drained.store(read_, std::memory_order_release);
+  }
+
+ private:
+  layout::LaneHead* lane_;
+  const RingCell* cells_;
+  std::uint64_t mask_;
+  std::uint64_t read_;
+};
+
+}  // namespace sessionblocks
