@@ -8,9 +8,9 @@
 #pragma once
 
 #include "core/bounds.hpp"
-#include "lockfree/cas16.hpp"
 #include "layout/node.hpp"
 #include "layout/page.hpp"
+#include "layout/pair.hpp"
 
 namespace sessionblocks::layout {
 

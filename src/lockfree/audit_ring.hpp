@@ -45,7 +45,9 @@ inline void load_cell(const RingCell& cell, RingCell& value) noexcept {
 class AuditRingWriter {
  public:
   AuditRingWriter(layout::LaneHead& lane, RingCell* cells, std::uint64_t capacity) noexcept
-      : lane_(&lane), cells_(cells), mask_(capacity - 1),
+      : lane_(&lane),
+        cells_(cells),
+        mask_(capacity - 1),
         written_(lane.ring_written.load(std::memory_order_relaxed)),
         drained_(lane.ring_drained.load(std::memory_order_relaxed)) {}
 

@@ -4,21 +4,9 @@
 // the compiler's own 16-byte load is a cmpxchg16b too and faults on a read-only mapping.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include "layout/pair.hpp"
 
 namespace sessionblocks {
-
-struct alignas(16) Pair {
-  std::uint64_t low;
-  std::uint64_t high;
-};
-
-struct alignas(16) AtomicPair {
-  std::atomic<std::uint64_t> low;
-  std::atomic<std::uint64_t> high;
-};
-static_assert(sizeof(AtomicPair) == 16 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 __extension__ using Word128 = unsigned __int128;
 
