@@ -63,6 +63,7 @@ TEST_CASE("a time that no calendar has is malformed") {
   CHECK(is_malformed(replaced("May", "Mai")));
   CHECK(is_malformed(replaced("10:05:03", "24:05:03")));
   CHECK(is_malformed(replaced("10:05:03", "10:60:03")));
+  CHECK(is_malformed(replaced("10:05:03", "10:05:60")));
   CHECK(is_malformed(replaced("+0000", " 0000")));
 }
 
