@@ -14,7 +14,9 @@ add_library(sessionblocks_settings INTERFACE)
 # -mcx16: the index's only commit is a 16-byte compare-and-swap (src/lockfree/cas16.hpp).
 target_compile_options(sessionblocks_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
-  -Wold-style-cast -Woverloaded-virtual -Wcast-align -mcx16 -fvisibility=hidden)
+  -Wold-style-cast -Woverloaded-virtual -Wcast-align -mcx16
+  # A shared library shows its symbols; a static one does not add them to what its consumer exports.
+  $<$<NOT:$<BOOL:${BUILD_SHARED_LIBS}>>:-fvisibility=hidden>)
 target_compile_definitions(sessionblocks_settings INTERFACE
   $<$<BOOL:${SESSIONBLOCKS_CRASH_POINTS}>:SESSIONBLOCKS_CRASH_POINTS=1>)
 target_include_directories(sessionblocks_settings INTERFACE
