@@ -58,9 +58,9 @@ install_packages() {
         $'\n'"Run this as root, then try again:"$'\n'"  apt-get install ${missing[*]}"
   fi
   say "Installing: ${missing[*]}"
-  as_root apt-get update || say "The package lists could not be refreshed; trying those at hand."
+  as_root apt-get update >&2 || say "The package lists could not be refreshed; trying those at hand."
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends "${missing[@]}" ||
+    apt-get install --yes --no-install-recommends "${missing[@]}" >&2 ||
     die "installing failed; apt-get says why above. Needed: ${missing[*]}"
 }
 
