@@ -1,18 +1,15 @@
 #include "access_log.hpp"
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <string_view>
 
+#include "output_of.hpp"
 #include "temporary_folder.hpp"
 
 namespace {
@@ -25,7 +22,9 @@ std::string replaced(std::string_view from, std::string_view to) {
   return line.replace(line.find(from), from.size(), to);
 }
 
-bool is_malformed(const std::string& line) { return !demo::parse_access_line(line).has_value(); }
+bool is_malformed(const std::string& line) {
+  return !demo::parse_access_line(line).has_value();
+}
 
 }  // namespace
 
@@ -113,24 +112,21 @@ std::string mutated(std::mt19937& random) {
   for (std::size_t edit = below(3) + 1; edit > 0; --edit) {
     const std::size_t at = below(line.size());
     switch (below(4)) {
-      case 0: line[at] = kBytes[below(kBytes.size())]; break;
-      case 1: line.insert(at, 1, kBytes[below(kBytes.size())]); break;
-      case 2: line.erase(at, 1); break;
-      default: line.insert(at, line.substr(below(line.size()), below(12))); break;
+      case 0:
+        line[at] = kBytes[below(kBytes.size())];
+        break;
+      case 1:
+        line.insert(at, 1, kBytes[below(kBytes.size())]);
+        break;
+      case 2:
+        line.erase(at, 1);
+        break;
+      default:
+        line.insert(at, line.substr(below(line.size()), below(12)));
+        break;
     }
   }
   return line;
-}
-
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command.c_str(), "r"), &pclose);
-  REQUIRE(pipe);
-  std::string text;
-  std::array<char, 4'096> buffer{};
-  while (const std::size_t length = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) {
-    text.append(buffer.data(), length);
-  }
-  return text;
 }
 
 }  // namespace
