@@ -1,0 +1,174 @@
+#include "director/suite_toml.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace sessionblocks::director {
+namespace {
+
+// Walks over the text as TOML does, just far enough to tell brackets and dots from the contents of
+// strings and comments. It agrees with the library up to the first syntax error, and the library
+// stops there, so it never lets a deeper nesting through.
+class NestingScan {
+ public:
+  explicit NestingScan(std::string_view text) noexcept : text_(text) {}
+
+  // The place where the nesting passes the limit.
+  [[nodiscard]] std::optional<SourceLocation> run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '#') {
+        skip_comment();
+      } else if (c == '"' || c == '\'') {
+        skip_string(c);
+      } else {
+        count(c);
+        if (brackets_ > kMaxNesting || dots_ > kMaxNesting) return here();
+        ++at_;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void count(char c) noexcept {
+    if (c == '.') {
+      ++dots_;
+      return;
+    }
+    if (c == '[' || c == '{') ++brackets_;
+    if ((c == ']' || c == '}') && brackets_ != 0) --brackets_;
+    // Only these end a dotted key; blanks are allowed around its dots.
+    if (std::string_view("[]{}=,\n").find(c) != std::string_view::npos) dots_ = 0;
+  }
+
+  void skip_comment() noexcept { at_ = std::min(text_.find('\n', at_), text_.size()); }
+
+  void skip_string(char quote) noexcept {
+    const std::string_view rest = text_.substr(at_);
+    const bool multi_line = rest.size() >= 3 && rest[1] == quote && rest[2] == quote;
+    at_ += multi_line ? 3 : 1;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\\' && quote == '"') {
+        at_ += 2;
+      } else if (c == quote && multi_line) {
+        if (skip_quotes(quote) >= 3) return;
+      } else {
+        ++at_;
+        if (!multi_line && (c == quote || c == '\n')) return;
+      }
+    }
+  }
+
+  // How many stand here, at most five: two may stand before the three that end a multi-line string.
+  std::size_t skip_quotes(char quote) noexcept {
+    const std::size_t end = std::min(text_.find_first_not_of(quote, at_), text_.size());
+    const std::size_t quotes = std::min<std::size_t>(end - at_, 5);
+    at_ += quotes;
+    return quotes;
+  }
+
+  [[nodiscard]] SourceLocation here() const noexcept {
+    const std::string_view before = text_.substr(0, at_);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const std::size_t newline = before.rfind('\n');
+    const std::size_t column = newline == std::string_view::npos ? at_ + 1 : at_ - newline;
+    return {static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)};
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::size_t brackets_ = 0;
+  std::size_t dots_ = 0;
+};
+
+SourceLocation place(const toml::source_region& region) noexcept {
+  return {region.begin.line, region.begin.column};
+}
+
+TomlNode convert(const toml::node& node);
+
+TomlNode convert_table(const toml::table& table) {
+  TomlNode out;
+  for (const auto& [key, value] : table) {
+    out.members.push_back({std::string(key.str()), place(key.source()), convert(value)});
+  }
+  // The library sorts by key.
+  std::stable_sort(out.members.begin(), out.members.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+  });
+  return out;
+}
+
+// Recursion is bounded by NestingScan.
+TomlNode convert(const toml::node& node) {
+  TomlNode out;
+  if (const auto* table = node.as_table()) {
+    out = convert_table(*table);
+  } else if (const auto* array = node.as_array()) {
+    out.type = TomlNode::Type::array;
+    for (const toml::node& item : *array) out.items.push_back(convert(item));
+  } else if (const auto* text = node.as_string()) {
+    out.type = TomlNode::Type::text;
+    out.text = text->get();
+  } else if (const auto* integer = node.as_integer()) {
+    out.type = TomlNode::Type::integer;
+    out.integer = integer->get();
+  } else if (const auto* boolean = node.as_boolean()) {
+    out.type = TomlNode::Type::boolean;
+    out.boolean = boolean->get();
+  } else {
+    out.type = node.is_floating_point() ? TomlNode::Type::real : TomlNode::Type::date;
+  }
+  out.where = place(node.source());
+  return out;
+}
+
+}  // namespace
+
+std::string_view type_name(TomlNode::Type type) noexcept {
+  switch (type) {
+    case TomlNode::Type::text:
+      return "a text";
+    case TomlNode::Type::integer:
+      return "an integer";
+    case TomlNode::Type::real:
+      return "a float";
+    case TomlNode::Type::boolean:
+      return "a boolean";
+    case TomlNode::Type::date:
+      return "a date or time";
+    case TomlNode::Type::array:
+      return "an array";
+    case TomlNode::Type::table:
+      return "a table";
+  }
+  return "?";
+}
+
+tl::expected<TomlNode, Diagnostic> parse_toml(std::string_view text, std::string_view file) {
+  const auto refuse = [&](SourceLocation where, std::string message) {
+    return tl::unexpected<Diagnostic>(
+        Diagnostic{std::string(file), where.line, where.column, std::move(message)});
+  };
+  if (text.size() > kMaxSuiteBytes) return refuse({1, 1}, "the file is larger than 1MiB");
+  if (const auto where = NestingScan(text).run()) {
+    return refuse(*where, "nested more than " + std::to_string(kMaxNesting) + " levels deep");
+  }
+  try {
+    return convert(toml::parse(text, file));
+  } catch (const toml::parse_error& error) {
+    const SourceLocation where = place(error.source());
+    return refuse(where, "not TOML: " + std::string(error.description()));
+  } catch (const std::bad_alloc&) {
+    return refuse({}, "out of memory while reading the file");
+  }
+}
+
+}  // namespace sessionblocks::director
