@@ -1,5 +1,20 @@
 #include "director/suite_toml.hpp"
 
+#include <stdexcept>
+
+// Debian's toml++ 3.3 enters parse_key with a broken precondition on headers such as "[[[a]]]"
+// (marzer/tomlplusplus#301): an abort in debug builds, an assumption that clang++ may build on in
+// release builds. SyntaxScan refuses those texts; should there be another, the library's checks
+// stay on in every build and throw. No other source file includes the library, so all agree on it.
+namespace sessionblocks::director {
+[[noreturn]] static void broken_precondition(const char* condition) {
+  throw std::logic_error(condition);
+}
+}  // namespace sessionblocks::director
+
+#undef NDEBUG
+#define TOML_ASSERT(condition) \
+  ((condition) ? static_cast<void>(0) : ::sessionblocks::director::broken_precondition(#condition))
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -14,12 +29,17 @@ namespace {
 // Walks over the text as TOML does, just far enough to tell brackets and dots from the contents of
 // strings and comments. It agrees with the library up to the first syntax error, and the library
 // stops there, so it never lets a deeper nesting through.
-class NestingScan {
+class SyntaxScan {
  public:
-  explicit NestingScan(std::string_view text) noexcept : text_(text) {}
+  struct Problem {
+    SourceLocation where;
+    std::string message;
+  };
 
-  // The place where the nesting passes the limit.
-  [[nodiscard]] std::optional<SourceLocation> run() {
+  explicit SyntaxScan(std::string_view text) noexcept : text_(text) {}
+
+  // The first place that the library must not get to see.
+  [[nodiscard]] std::optional<Problem> run() {
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '#') {
@@ -27,8 +47,12 @@ class NestingScan {
       } else if (c == '"' || c == '\'') {
         skip_string(c);
       } else {
+        if (starts_nameless_header()) return Problem{here(), "not TOML: a table without a name"};
         count(c);
-        if (brackets_ > kMaxNesting || dots_ > kMaxNesting) return here();
+        if (brackets_ > kMaxNesting || dots_ > kMaxNesting) {
+          return Problem{here(),
+                         "nested more than " + std::to_string(kMaxNesting) + " levels deep"};
+        }
         ++at_;
       }
     }
@@ -36,6 +60,26 @@ class NestingScan {
   }
 
  private:
+  // At the '[' of a header; then moves to the character that should start the name.
+  [[nodiscard]] bool starts_nameless_header() noexcept {
+    constexpr std::string_view kBlanks = " \t";
+    if (text_[at_] != '[' || brackets_ != 0) return false;
+    const std::size_t last = text_.substr(0, at_).find_last_not_of(kBlanks);
+    const bool first_on_line = last == std::string_view::npos || text_[last] == '\n';
+    if (!first_on_line) return false;
+    std::size_t name = at_ + 1;
+    if (name < text_.size() && text_[name] == '[') ++name;
+    name = text_.find_first_not_of(kBlanks, name);
+    if (name == std::string_view::npos || starts_name(text_[name])) return false;
+    at_ = name;
+    return true;
+  }
+
+  [[nodiscard]] static bool starts_name(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '"' || c == '\'';
+  }
+
   void count(char c) noexcept {
     if (c == '.') {
       ++dots_;
@@ -106,7 +150,7 @@ TomlNode convert_table(const toml::table& table) {
   return out;
 }
 
-// Recursion is bounded by NestingScan.
+// Recursion is bounded by SyntaxScan.
 TomlNode convert(const toml::node& node) {
   TomlNode out;
   if (const auto* table = node.as_table()) {
@@ -158,14 +202,14 @@ tl::expected<TomlNode, Diagnostic> parse_toml(std::string_view text, std::string
         Diagnostic{std::string(file), where.line, where.column, std::move(message)});
   };
   if (text.size() > kMaxSuiteBytes) return refuse({1, 1}, "the file is larger than 1MiB");
-  if (const auto where = NestingScan(text).run()) {
-    return refuse(*where, "nested more than " + std::to_string(kMaxNesting) + " levels deep");
-  }
+  if (auto problem = SyntaxScan(text).run()) return refuse(problem->where, problem->message);
   try {
     return convert(toml::parse(text, file));
   } catch (const toml::parse_error& error) {
     const SourceLocation where = place(error.source());
     return refuse(where, "not TOML: " + std::string(error.description()));
+  } catch (const std::logic_error& error) {
+    return refuse({1, 1}, "the TOML library cannot read this: " + std::string(error.what()));
   } catch (const std::bad_alloc&) {
     return refuse({}, "out of memory while reading the file");
   }

@@ -46,6 +46,24 @@ TEST_CASE("syntax errors are named with line and column") {
   CHECK(only_problem("\xff\xfe\x00\x01").line == 1);
 }
 
+TEST_CASE("a header without a name is refused before the library sees it") {
+  const auto at = [](const std::string& text) {
+    const auto problem = only_problem(text);
+    CHECK(problem.message == "not TOML: a table without a name");
+    return SourceLocation{problem.line, problem.column};
+  };
+  CHECK(at("[[[a]]]\n") == SourceLocation{1, 3});
+  CHECK(at("x = 1\n  [[ =") == SourceLocation{2, 6});
+  CHECK(at("[ \n]") == SourceLocation{1, 3});
+  CHECK(at("[]\n") == SourceLocation{1, 2});
+  CHECK(at("[\xc3\xa9]\n") == SourceLocation{1, 2});
+  CHECK(at("x = [\n[],\n]\n[.a]\n") == SourceLocation{4, 2});
+  // A byte order mark hides the header from the scan; the library's own checks refuse it then.
+  CHECK(only_problem("\xef\xbb\xbf[[[a]]]\n").line == 1);
+  CHECK(only_problem("[").message.find("end-of-file") != std::string::npos);
+  CHECK(parse_toml("x = [\n[],\n[[[]]],\n]\n['a']\n[ \"b\" ]\n[[-]]\n", "x").has_value());
+}
+
 TEST_CASE("empty and binary files are errors") {
   const Watchdog watchdog;
   const auto empty = parse_suite("", "empty.toml");
@@ -65,7 +83,7 @@ TEST_CASE("deep nesting is refused at the place where it passes the limit") {
     CHECK(problem.message == "nested more than 32 levels deep");
     return SourceLocation{problem.line, problem.column};
   };
-  CHECK(at(std::string(kMaxSuiteBytes, '[')) == SourceLocation{1, 33});
+  CHECK(at("a = " + std::string(33, '[')) == SourceLocation{1, 37});
   CHECK(at("a = " + std::string(kMaxSuiteBytes - 4, '[')) == SourceLocation{1, 37});
   CHECK(at("a = " + repeated("{a=", 300'000)) == SourceLocation{1, 101});
   CHECK(at("\n" + repeated("a.", 500'000) + "a = 1") == SourceLocation{2, 66});
