@@ -22,6 +22,8 @@ enum class ChildStep : std::uint8_t {
   landlock = 8,
   seccomp = 9,
   exec = 10,
+  mount_namespace = 11,
+  read_only_folders = 12,
 };
 
 constexpr std::string_view child_step_name(ChildStep step) noexcept {
@@ -46,6 +48,10 @@ constexpr std::string_view child_step_name(ChildStep step) noexcept {
       return "restrict system calls (seccomp)";
     case ChildStep::exec:
       return "execute";
+    case ChildStep::mount_namespace:
+      return "enter a mount namespace";
+    case ChildStep::read_only_folders:
+      return "mount the forbidden folders read-only";
   }
   return "unknown step";
 }

@@ -73,6 +73,23 @@ bool write_file(const char* path, const char* text) noexcept {
   return written;
 }
 
+// MS_REC, because mounts below a folder cannot be left out of a user namespace's copy.
+bool bind_to_itself(const char* path) noexcept {
+  return ::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) == 0;
+}
+
+// mount_setattr keeps the mount's other flags, which a remount would have to repeat.
+bool make_mount_read_only(const char* path) noexcept {
+  struct {
+    std::uint64_t set = 1;  // MOUNT_ATTR_RDONLY
+    std::uint64_t clear = 0;
+    std::uint64_t propagation = 0;
+    std::uint64_t user_namespace = 0;
+  } attributes;
+  constexpr long kMountSetattr = 442;
+  return ::syscall(kMountSetattr, AT_FDCWD, path, 0, &attributes, sizeof(attributes)) == 0;
+}
+
 constexpr const char* kReadAndExecutePaths[] = {"/usr",   "/bin",   "/sbin",   "/lib",
                                                 "/lib32", "/lib64", "/libx32", "/opt"};
 constexpr const char* kReadPaths[] = {"/etc", "/proc", "/sys"};
@@ -111,6 +128,7 @@ Result<PreparedSandbox> PreparedSandbox::prepare(const SandboxPolicy& policy) {
   if (auto allowed = sandbox.allow_policy_paths(policy); !allowed) {
     return tl::unexpected(allowed.error());
   }
+  sandbox.protect_folders(policy);
   auto filter = worker_seccomp_program();
   if (!filter) return tl::unexpected(filter.error());
   sandbox.filter_ = std::move(*filter);
@@ -123,6 +141,19 @@ Result<PreparedSandbox> PreparedSandbox::prepare(const SandboxPolicy& policy) {
   sandbox.uid_map_.append(uid).append(" ").append(uid).append(" 1\n");
   sandbox.gid_map_.append(gid).append(" ").append(gid).append(" 1\n");
   return sandbox;
+}
+
+void PreparedSandbox::protect_folders(const SandboxPolicy& policy) {
+  const auto island = canonical(policy.temporary_folder);
+  for (const std::string& folder : policy.forbidden) {
+    const auto path = canonical(folder);
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) continue;
+    read_only_folders_.push_back(path.string());
+    if (!policy.temporary_folder.empty() && lies_in(island, path)) {
+      writable_island_ = island.string();
+    }
+  }
 }
 
 Result<void> PreparedSandbox::allow(const std::string& path, std::uint64_t access) {
@@ -190,20 +221,38 @@ bool PreparedSandbox::enter_user_namespace() const noexcept {
          write_file("/proc/self/gid_map", gid_map_.c_str());
 }
 
-bool PreparedSandbox::mount_own_shm() const noexcept {
+bool PreparedSandbox::enter_mount_namespace() const noexcept {
   const bool separate =
       needs_user_namespace_ ? enter_user_namespace() : ::unshare(CLONE_NEWNS) == 0;
   // Slave, not private: what the machine mounts later still appears; nothing of ours gets out.
-  return separate && ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
-         ::mount("tmpfs", kShmFolder, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+  return separate && ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
+}
+
+bool PreparedSandbox::mount_own_shm() const noexcept {
+  return ::mount("tmpfs", kShmFolder, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                  shm_options_.c_str()) == 0;
 }
 
+bool PreparedSandbox::make_folders_read_only() const noexcept {
+  // The island first, as a mount of its own: only the mount at each folder becomes read-only.
+  if (!writable_island_.empty() && !bind_to_itself(writable_island_.c_str())) return false;
+  for (const std::string& folder : read_only_folders_) {
+    if (!bind_to_itself(folder.c_str()) || !make_mount_read_only(folder.c_str())) return false;
+  }
+  return true;
+}
+
 bool PreparedSandbox::apply_before_user(const ChildReporter& reporter) noexcept {
-  has_own_shm_ = shm_ != ShmChoice::deny && mount_own_shm();
-  if (!has_own_shm_ && shm_ == ShmChoice::own) return reporter.failed(ChildStep::private_shm);
-  if (!has_own_shm_ && shm_ == ShmChoice::automatic) {
+  const bool separate = enter_mount_namespace();
+  if (!separate && shm_ == ShmChoice::own) return reporter.failed(ChildStep::private_shm);
+  if (!separate) reporter.skipped(ChildStep::mount_namespace, errno);
+  has_own_shm_ = separate && shm_ != ShmChoice::deny && mount_own_shm();
+  if (separate && !has_own_shm_ && shm_ != ShmChoice::deny) {
+    if (shm_ == ShmChoice::own) return reporter.failed(ChildStep::private_shm);
     reporter.skipped(ChildStep::private_shm, errno);
+  }
+  if (separate && !make_folders_read_only()) {
+    reporter.skipped(ChildStep::read_only_folders, errno);
   }
   return drop_capability_bounds() || reporter.failed(ChildStep::capabilities);
 }

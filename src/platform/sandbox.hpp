@@ -2,7 +2,9 @@
 //
 // Prepared in the parent, where memory may be taken and paths be opened; applied in the child
 // between fork and exec, by system calls only. Order in the child: mount namespace with a /dev/shm
-// of its own, capability bounds, (user), capabilities, no_new_privs, Landlock, seccomp.
+// of its own and the forbidden folders read-only (Landlock knows no right to change a mode or an
+// owner, so a worker of the same user could), capability bounds, (user), capabilities,
+// no_new_privs, Landlock, seccomp.
 //
 // Always allowed: read and execute /usr /bin /sbin /lib* /opt; read /etc /proc /sys; the harmless
 // device nodes and /dev/pts. Connecting to a Unix socket by path stays possible: who may do what
@@ -68,8 +70,11 @@ class PreparedSandbox {
   Result<void> allow(const std::string& path, std::uint64_t access);
   Result<void> allow_system_paths();
   Result<void> allow_policy_paths(const SandboxPolicy& policy);
-  [[nodiscard]] bool mount_own_shm() const noexcept;
+  void protect_folders(const SandboxPolicy& policy);
+  [[nodiscard]] bool enter_mount_namespace() const noexcept;
   [[nodiscard]] bool enter_user_namespace() const noexcept;
+  [[nodiscard]] bool mount_own_shm() const noexcept;
+  [[nodiscard]] bool make_folders_read_only() const noexcept;
   [[nodiscard]] bool restrict_files() const noexcept;
 
   int landlock_abi_ = 0;
@@ -79,6 +84,8 @@ class PreparedSandbox {
   SeccompProgram filter_;
   ShmChoice shm_ = ShmChoice::automatic;
   std::string shm_options_;
+  std::vector<std::string> read_only_folders_;
+  std::string writable_island_;  // the temporary folder, when it lies in one of those
   bool needs_user_namespace_ = false;
   std::string uid_map_;
   std::string gid_map_;

@@ -4,10 +4,12 @@
 #include <linux/io_uring.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -72,6 +74,22 @@ int punch_hole(const AttackTargets& targets) noexcept {
   return outcome(
       ::fallocate(targets.writable_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPageBytes));
 }
+// fallocate by another door; the numbers are FS_IOC_UNRESVSP64 and its argument.
+int punch_hole_by_ioctl(const AttackTargets& targets) noexcept {
+  struct SpaceReservation {
+    std::int16_t type = 0;
+    std::int16_t whence = 0;
+    std::int64_t start = 0;
+    std::int64_t length = kPageBytes;
+    std::int32_t system_id = 0;
+    std::uint32_t pid = 0;
+    std::int32_t padding[4] = {};
+  };
+  static_assert(sizeof(SpaceReservation) == 48);
+  const SpaceReservation reservation;
+  constexpr unsigned long kUnreserve = 0x4030'582b;
+  return outcome(::ioctl(targets.writable_fd, kUnreserve, &reservation));
+}
 int remove_page(const AttackTargets& targets) noexcept {
   return outcome(::madvise(targets.writable_memory, kPageBytes, MADV_REMOVE));
 }
@@ -93,6 +111,9 @@ int advise_process(const AttackTargets& targets) noexcept {
 }
 int read_secret(const AttackTargets& targets) noexcept {
   return open_and_read(targets.secret_path);
+}
+int change_secret_mode(const AttackTargets& targets) noexcept {
+  return outcome(::chmod(targets.secret_path, 0600));
 }
 int read_environ(const AttackTargets& targets) noexcept {
   return open_and_read(targets.victim_environ);
@@ -163,10 +184,12 @@ constexpr std::array kAttacks = {
     Attack{"truncate through /proc/self/fd", truncate_path},
     Attack{"truncate a granted descriptor", truncate_descriptor},
     Attack{"punch a hole into a segment", punch_hole},
+    Attack{"punch a hole by ioctl", punch_hole_by_ioctl},
     Attack{"remove a page of a segment (MADV_REMOVE)", remove_page},
     Attack{"remove a page with a disguised argument", remove_page_disguised},
     Attack{"use process_madvise", advise_process},
     Attack{"read a file of the runtime folder", read_secret},
+    Attack{"change the mode of a file of the runtime folder", change_secret_mode},
     Attack{"read another process's environment", read_environ},
     Attack{"open another process's memory", open_memory},
     Attack{"read another process's memory (process_vm_readv)", read_memory},

@@ -292,13 +292,10 @@ Result<SelftestReport> run_sandbox_selftest(OpenerThread& opener, const Selftest
   if (auto done = listen_abstract(stage, *number); !done) return tl::unexpected(done.error());
   std::optional<PreparedSandbox> sandbox;
   if (setup.confinement == Confinement::sandbox) {
-    auto prepared = PreparedSandbox::prepare({.command_folder = {},
-                                              .suite_folder = {},
-                                              .working_folder = {},
-                                              .temporary_folder = {},
-                                              .read_paths = {},
-                                              .write_paths = {},
-                                              .forbidden = {setup.runtime_folder}});
+    SandboxPolicy policy;
+    policy.forbidden = {setup.runtime_folder};
+    policy.shm = setup.shm;
+    auto prepared = PreparedSandbox::prepare(policy);
     if (!prepared) return tl::unexpected(prepared.error());
     sandbox = std::move(*prepared);
   }

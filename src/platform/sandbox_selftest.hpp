@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "platform/opener_thread.hpp"
+#include "platform/sandbox.hpp"
 #include "platform/user.hpp"
 
 namespace sessionblocks::platform {
@@ -36,6 +37,7 @@ struct SelftestSetup {
   std::string segment_name;     // of a segment to make; with the system's prefix, for the sweep
   std::string runtime_folder;   // must exist; never open to the child
   std::optional<UserIds> user;  // run the attacks as this user
+  ShmChoice shm = ShmChoice::automatic;
   Confinement confinement = Confinement::sandbox;
 };
 

@@ -65,6 +65,13 @@ constexpr std::array<std::uint64_t, 5> kPunchingModes = {
     0x80,  // WRITE_ZEROES
 };
 
+// The same by ioctl: the kernel hands these to fallocate itself, behind the filter's back.
+constexpr std::array<std::uint64_t, 3> kPunchingIoctls = {
+    0x4030'5829,  // FS_IOC_UNRESVSP
+    0x4030'582b,  // FS_IOC_UNRESVSP64
+    0x4030'5839,  // FS_IOC_ZERO_RANGE
+};
+
 // Refuses `call` when argument `index`, under `mask`, is `value`.
 bool refuse_if(void* context, int call, unsigned index, std::uint64_t mask, std::uint64_t value) {
   const scmp_arg_cmp compare{
@@ -87,6 +94,9 @@ bool refuse_damage(void* context) {
   bool added = refuse_if(context, SCMP_SYS(madvise), 2, kInt, MADV_REMOVE);
   for (const std::uint64_t mode : kPunchingModes) {
     added = added && refuse_if(context, SCMP_SYS(fallocate), 1, mode, mode);
+  }
+  for (const std::uint64_t request : kPunchingIoctls) {
+    added = added && refuse_if(context, SCMP_SYS(ioctl), 1, kInt, request);
   }
   // Any pid but 0, the caller itself: a filter cannot know the caller's own number.
   const scmp_arg_cmp others{.arg = 0, .op = SCMP_CMP_NE, .datum_a = 0, .datum_b = 0};

@@ -19,6 +19,7 @@ namespace {
 
 namespace ipc = boost::interprocess;
 
+constexpr mode_t kMode = 0600;
 constexpr const char* kFolder = "/dev/shm";
 // fallocate gives up, and gives everything back, when a signal arrives: steps make progress.
 constexpr std::uint64_t kReserveStepBytes = std::uint64_t{16} << 20;
@@ -57,8 +58,8 @@ Result<SharedSegment> SharedSegment::create(const std::string& name, std::uint64
   }
   auto object = catching_boost(
       "create segment", name, [&]() -> Result<std::unique_ptr<ipc::shared_memory_object>> {
-        return std::make_unique<ipc::shared_memory_object>(ipc::create_only, name.c_str(),
-                                                           ipc::read_write, ipc::permissions(0600));
+        return std::make_unique<ipc::shared_memory_object>(
+            ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(kMode));
       });
   if (!object) return tl::unexpected(object.error());
   auto sized = catching_boost("size segment", name, [&]() -> Result<void> {
@@ -88,8 +89,12 @@ Result<SharedSegment> SharedSegment::adopt(const std::string& name) {
   if (!segment) return segment;
   struct stat status {};
   if (::fstat(segment->fd(), &status) != 0) return fail_errno("adopt segment", name);
-  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0077) != 0) {
-    return fail(Errc::denied, "adopt segment " + name + ": not a private file of this user");
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) {
+    return fail(Errc::denied, "adopt segment " + name + ": not a file of this user");
+  }
+  // Any holder of a descriptor who has the owner's uid may have changed the mode.
+  if ((status.st_mode & 07777) != kMode && ::fchmod(segment->fd(), kMode) != 0) {
+    return fail_errno("restore the mode of segment", name);
   }
   return segment;
 }

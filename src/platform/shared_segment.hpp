@@ -50,8 +50,9 @@ class SharedSegment {
   // An existing segment, its size as it is. not_found: no such name; denied: another user's.
   [[nodiscard]] static Result<SharedSegment> open_existing(const std::string& name, Access access);
 
-  // open_existing read-write for a director that takes over; denied also when somebody else owns
-  // the file or its mode lets others in, which no segment of ours ever does.
+  // open_existing read-write for a director that takes over. denied also when another user owns
+  // the file. A mode that lets others in, which only a holder of a descriptor can have set, is put
+  // back to 0600.
   [[nodiscard]] static Result<SharedSegment> adopt(const std::string& name);
 
   // Removes the name; whoever mapped it keeps the memory. not_found when there is none.

@@ -92,11 +92,20 @@ TEST_CASE("a segment outlives its creator's handle, is listed, adopted and remov
   CHECK(SharedSegment::adopt(name.name).error() == Errc::not_found);
 }
 
-TEST_CASE("a segment that others could write is not adopted") {
+TEST_CASE("adopting closes what a holder of a descriptor opened to others, and refuses strangers") {
   const test::NameRemover name{test::unique_name("mode")};
   const auto segment = SharedSegment::create(name.name, 4096);
   REQUIRE(segment);
   REQUIRE(::fchmod(segment->fd(), 0666) == 0);
+  REQUIRE(SharedSegment::adopt(name.name));
+  struct stat status {};
+  REQUIRE(::fstat(segment->fd(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0600);
+  if (::geteuid() != 0) {
+    WARN("skipped: only root can give a file away");
+    return;
+  }
+  REQUIRE(::fchown(segment->fd(), 65534, 65534) == 0);
   CHECK(SharedSegment::adopt(name.name).error() == Errc::denied);
 }
 
