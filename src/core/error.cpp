@@ -75,8 +75,8 @@ std::string Error::message() const {
   std::string line(errc_name(code_));
   if (!context_.empty()) line.append(": ").append(context_);
   if (code_ == Errc::conflict && number_ != 0)
-    line += ": current version " + std::to_string(number_);
-  if (code_ == Errc::buffer_too_small) line += ": " + std::to_string(number_) + " bytes needed";
+    line.append(": current version ").append(std::to_string(number_));
+  if (code_ == Errc::buffer_too_small) line.append(": ").append(std::to_string(number_)).append(" bytes needed");
   if (text != nullptr) line.append(" (").append(text->advice).append(")");
   return line;
 }

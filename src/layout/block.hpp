@@ -106,6 +106,7 @@ struct BlockHeader {
   std::atomic<std::uint64_t> moved_batches;   // old table id 32 | batches whose slots are all final
   std::atomic<std::uint64_t> returned_pages;  // grows when a page becomes free below the watermark
   std::atomic<std::uint64_t> orphan_pages;    // grows when a page loses its owner
+  std::atomic<std::uint64_t> erased_entries;  // tombstones made since the current table began
 
   alignas(kLine) std::atomic<std::uint64_t> pins[kMaxPins];  // instant of a held checkpoint, 0 none
 };

@@ -22,7 +22,7 @@ namespace sessionblocks::layout {
                                       kPageTableAt,
                                       sizeof(LaneHead),
                                       sizeof(Intent),
-                                      sizeof(DropIntent),
+                                      sizeof(SideIntent),
                                       sizeof(AuditRecord),
                                       sizeof(WorkerHeader),
                                       kLanes,

@@ -59,19 +59,23 @@ static_assert(sizeof(Intent) == 128 && offsetof(Intent, old_gen) == 64);
 inline constexpr std::uint64_t kKeepOld = std::uint64_t{1} << 8U;
 inline constexpr std::uint64_t kFreshSlot = std::uint64_t{1} << 9U;
 
-// A tombstone that this thread is about to drop while it moves slots to the next table.
-struct alignas(kLine) DropIntent {
-  std::atomic<std::uint64_t> op;
-  std::atomic<std::uint64_t> done;
-  std::atomic<std::uint64_t> open;
-  std::atomic<std::uint64_t> table;
-  std::atomic<std::uint64_t> slot;
-  std::atomic<std::uint64_t> old;
+// What a thread does to shared memory beside its operation: it moves slots to the next table (and
+// so keeps the memory of both from reuse), drops a tombstone on the way, or gives the pages of a
+// freed run back. At most one at a time, inside or outside an operation.
+enum class SideKind : std::uint64_t { none = 0, drop = 1, return_run = 2, move = 3 };
+
+struct alignas(kLine) SideIntent {
+  std::atomic<std::uint64_t> kind;   // SideKind; stored last when armed, first when done
+  std::atomic<std::uint64_t> open;   // index of the open block
+  std::atomic<std::uint64_t> table;  // move, drop: TableWord of the old table
+  std::atomic<std::uint64_t> slot;   // drop: index in that table
+  std::atomic<std::uint64_t> old;    // the tombstone, or the head of the run
   std::atomic<std::uint64_t> old_gen;
-  std::atomic<std::uint64_t>
-      dropped_ref;  // the ref that only this thread stores: it won if it shows
+  // drop: the ref, return_run: the gen that only this thread stores. It won if that shows.
+  std::atomic<std::uint64_t> mine;
+  std::uint64_t zero;
 };
-static_assert(sizeof(DropIntent) == 64);
+static_assert(sizeof(SideIntent) == 64);
 
 enum class LaneState : std::uint32_t { free = 0, taken = 1 };
 
@@ -81,13 +85,13 @@ struct alignas(kLine) LaneHead {
   std::uint64_t zero[7];
 
   Intent intent;
-  DropIntent drop;
+  SideIntent side;
 
   alignas(kLine) std::atomic<std::uint64_t> ring_written;  // records published, ever: by the worker
   std::atomic<std::uint64_t> ring_lost;  // operations that the policy "count" let go unrecorded
   alignas(kLine) std::atomic<std::uint64_t> ring_drained;  // records taken: the director's copy
 };
-static_assert(offsetof(LaneHead, intent) == 64 && offsetof(LaneHead, drop) == 192);
+static_assert(offsetof(LaneHead, intent) == 64 && offsetof(LaneHead, side) == 192);
 static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring_drained) == 320);
 static_assert(sizeof(LaneHead) <= kLaneHeadBytes);
 

@@ -6,10 +6,12 @@
 // three times as fast for 64 KiB; under the thread sanitizer they go by words as well.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace sessionblocks {
 
@@ -74,6 +76,27 @@ inline void copy_in(std::byte* shared, const std::byte* private_bytes, std::size
     std::memcpy(&word, private_bytes + done, bytes - done);
     detail::store_word(shared + done, word);
   }
+}
+
+// Shared `kept` bytes followed by private ones, to shared memory that nobody else writes: what an
+// append builds. `to` and `from` are 8-byte aligned; the rest of the last word of `to` is zero.
+inline void append_copy(std::byte* to, const std::byte* from, std::size_t kept,
+                        std::span<const std::byte> tail) noexcept {
+  std::size_t done = 0;
+  if (kept > kWordCopyLimit) {
+    done = kept & ~std::size_t{7};
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    std::memcpy(to, from, done);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  for (; done + 8 <= kept; done += 8) detail::store_word(to + done, detail::load_word(from + done));
+  if (done == kept) return copy_in(to + done, tail.data(), tail.size());
+  const std::size_t odd = kept - done;
+  std::uint64_t word = detail::load_word(from + done) & ((std::uint64_t{1} << (odd * 8U)) - 1);
+  const std::size_t filled = std::min(std::size_t{8} - odd, tail.size());
+  std::memcpy(reinterpret_cast<std::byte*>(&word) + odd, tail.data(), filled);
+  detail::store_word(to + done, word);
+  copy_in(to + done + 8, tail.data() + filled, tail.size() - filled);
 }
 
 // Whether `bytes` shared bytes equal the private ones. Same alignment rule as copy_out.

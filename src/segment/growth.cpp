@@ -1,0 +1,363 @@
+#include "segment/growth.hpp"
+
+#include "core/crash_point.hpp"
+#include "lockfree/cas16.hpp"
+#include "segment/waiters.hpp"
+
+#include <array>
+#include <bit>
+
+namespace sessionblocks::segment {
+
+using layout::kClosedRef;
+using layout::kEmptyRef;
+using layout::Mark;
+using layout::Node;
+using layout::NodeState;
+using layout::SideKind;
+using layout::SlotRef;
+using layout::TableWord;
+
+namespace {
+
+constexpr std::uint64_t kBatch = 16;  // slots that one writer moves besides its own key's
+
+// Words that count for one growth only carry the id of the table that it empties.
+[[nodiscard]] std::uint64_t tagged(TableWord old, std::uint64_t count) noexcept {
+  return (std::uint64_t{old.id()} << 32U) | count;
+}
+
+// Adds one to a tagged word; what it was before, or `limit` when the growth is another's or done.
+std::uint64_t next_of(std::atomic<std::uint64_t>& word, TableWord old, std::uint64_t limit) {
+  std::uint64_t seen = word.load(std::memory_order_relaxed);
+  for (;;) {
+    const auto id = static_cast<std::uint32_t>(seen >> 32U);
+    if (id > old.id()) return limit;
+    const std::uint64_t count = id == old.id() ? seen & 0xFFFF'FFFFU : 0;
+    if (count >= limit) return limit;
+    // acq_rel: whoever counts the last batch sees the slots that the others finalised.
+    if (word.compare_exchange_weak(seen, tagged(old, count + 1), std::memory_order_acq_rel)) {
+      return count;
+    }
+  }
+}
+
+[[nodiscard]] std::uint64_t batches_of(TableWord table) noexcept {
+  return table.slots() / kBatch;
+}
+
+}  // namespace
+
+void help_begin(BlockMemory& memory) noexcept {
+  auto& header = memory.header();
+  TableWord old{header.old_table.load(std::memory_order_acquire)};
+  TableWord table{header.table.load(std::memory_order_acquire)};
+  const TableWord next{header.next_table.load(std::memory_order_acquire)};
+  if (!old.is_table() || old != table || next.id() != table.id() + 1) return;
+  SESSIONBLOCKS_CRASH("growth.half_begun");
+  if (header.table.compare_exchange_strong(table.word, next.word, std::memory_order_acq_rel)) {
+    header.claimed_slots.store(0, std::memory_order_relaxed);
+    header.erased_entries.store(0, std::memory_order_relaxed);
+  }
+}
+
+bool Growth::begin_prepared() {
+  auto& header = memory_->header();
+  const TableWord table{header.table.load(std::memory_order_acquire)};
+  const TableWord next{header.next_table.load(std::memory_order_acquire)};
+  if (!next.is_table() || next.id() != table.id() + 1) return false;
+  // The idle word names the table, so a helper that slept through a whole growth cannot begin one.
+  std::uint64_t idle = TableWord::idle(table.id()).word;
+  SESSIONBLOCKS_CRASH("growth.before_begin");
+  header.old_table.compare_exchange_strong(idle, table.word, std::memory_order_acq_rel);
+  help_begin(*memory_);
+  return true;
+}
+
+unsigned Growth::wanted_log2() const noexcept {
+  const auto& header = memory_->header();
+  const TableWord table{header.table.load(std::memory_order_acquire)};
+  const std::uint64_t claimed = header.claimed_slots.load(std::memory_order_relaxed);
+  const std::uint64_t erased = header.erased_entries.load(std::memory_order_relaxed);
+  const bool filling = claimed * 2 >= table.slots();
+  // Pages run low: a spare of the same size lets a rebuild drop tombstones when there are none.
+  const bool scarce =
+      header.page_watermark.load(std::memory_order_relaxed) * 4 >= memory_->page_count() * 3;
+  if (!filling && !scarce) return 0;
+  const std::uint64_t live = claimed > erased ? claimed - erased : 0;
+  // Mostly tombstones: a table of the same size gets rid of them.
+  const unsigned log2 = table.log2_slots() + (live * 2 >= table.slots() ? 1 : 0);
+  return std::min(log2, layout::kMaxTableLog2);
+}
+
+void Growth::after_insert() {
+  auto& header = memory_->header();
+  const std::uint64_t claimed = header.claimed_slots.fetch_add(1, std::memory_order_relaxed) + 1;
+  const TableWord table{header.table.load(std::memory_order_acquire)};
+  const bool due = claimed * 4 >= table.slots() * 3;
+  if (due && begin_prepared()) return;
+  // The director prepares tables ahead. It is away: do it ourselves, late and now and then.
+  if (claimed % 64 != 0) return;
+  if (claimed * 8 >= table.slots() * 7) {
+    (void)begin_now();
+  } else if (!due && pages_left() < memory_->page_count() / 8 && wanted_log2() != 0) {
+    (void)prepare_next(table.log2_slots());
+  }
+}
+
+std::uint64_t Growth::pages_left() const noexcept {
+  const std::uint64_t top = memory_->header().page_watermark.load(std::memory_order_relaxed);
+  return top < memory_->page_count() ? memory_->page_count() - top : 0;
+}
+
+bool Growth::drop_tombstones() {
+  const auto& header = memory_->header();
+  const std::uint64_t erased = header.erased_entries.load(std::memory_order_relaxed);
+  // Fewer would not pay for walking the table.
+  if (erased * 16 < header.claimed_slots.load(std::memory_order_relaxed) || erased == 0) {
+    return false;
+  }
+  return begin_now() && finish();
+}
+
+bool Growth::begin_now() {
+  const TableWord old{memory_->header().old_table.load(std::memory_order_acquire)};
+  if (old.is_table() && !finish()) return false;
+  if (begin_prepared()) return true;
+  const TableWord table{memory_->header().table.load(std::memory_order_acquire)};
+  const unsigned wanted = std::max(wanted_log2(), table.log2_slots());
+  if (!prepare_next(wanted) &&
+      (wanted == table.log2_slots() || !prepare_next(table.log2_slots()))) {
+    return false;
+  }
+  return begin_prepared();
+}
+
+bool Growth::prepare_next(unsigned log2_slots) {
+  auto& header = memory_->header();
+  const TableWord table{header.table.load(std::memory_order_acquire)};
+  TableWord next{header.next_table.load(std::memory_order_acquire)};
+  if (next.is_table() && next.id() == table.id() + 1) return true;
+  const std::uint64_t slots = std::uint64_t{1} << log2_slots;
+  const std::uint64_t pages = slots * sizeof(layout::Slot) / layout::kPageBytes;
+  const auto page = heap_->pages().claim_run(pages, Claim::for_erase);
+  if (!page) return false;
+  const TableWord fresh =
+      TableWord::make(table.id() + 1, log2_slots, static_cast<std::uint32_t>(*page));
+  auto* at = reinterpret_cast<layout::Slot*>(memory_->page_bytes(*page));
+  for (std::uint64_t i = 0; i < slots; ++i) {
+    at[i].low.store(kEmptyRef, std::memory_order_relaxed);
+    // A ver of this table only: a writer that slept through a reuse of the memory fails.
+    at[i].high.store(std::uint64_t{fresh.id()} << 32U, std::memory_order_relaxed);
+  }
+  heap_->pages().publish_head(*page, layout::PageKind::table_head);
+  SESSIONBLOCKS_CRASH("growth.before_next");
+  if (header.next_table.compare_exchange_strong(next.word, fresh.word, std::memory_order_acq_rel)) {
+    return true;
+  }
+  heap_->pages().return_run(*page);
+  return true;
+}
+
+bool Growth::arm(const Tables& tables) {
+  auto& side = heap_->side();
+  side.open.store(heap_->open(), std::memory_order_relaxed);
+  side.table.store(tables.old.word, std::memory_order_relaxed);
+  side.kind.store(static_cast<std::uint64_t>(SideKind::move), std::memory_order_release);
+  // The director's membarrier stands between this store and the load: after it changed old_table
+  // it sees the intent, or we see the change.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (same_tables(*memory_, tables)) return true;
+  disarm();
+  return false;
+}
+
+void Growth::disarm() noexcept {
+  heap_->side().kind.store(0, std::memory_order_release);
+}
+
+bool Growth::bring(const Tables& tables, const KeyView& key) {
+  if (!arm(tables)) return false;
+  SlotView view;
+  const ProbeResult result =
+      probe(*memory_, tables.old_view, key, &heap_->hazard(), view, [](const SlotView&) {});
+  bool brought = true;
+  switch (result.end) {
+    case ProbeEnd::hit:
+    case ProbeEnd::empty:
+      brought = finalise(tables, view.index);
+      break;
+    case ProbeEnd::closed:
+    case ProbeEnd::full:
+      break;
+    default:
+      brought = false;
+  }
+  // An empty slot that another key claimed before we could close it: the key may be behind it.
+  if (brought && result.end == ProbeEnd::empty) {
+    brought = tables.old_view.slots[view.index].low.load(std::memory_order_acquire) == kClosedRef;
+  }
+  if (brought) move_batch(tables);
+  disarm();
+  return brought;
+}
+
+void Growth::move_batch(const Tables& tables) {
+  const std::uint64_t batches = batches_of(tables.old);
+  const std::uint64_t batch = next_of(memory_->header().move_cursor, tables.old, batches);
+  if (batch >= batches) return;
+  for (std::uint64_t i = 0; i < kBatch; ++i) {
+    if (!finalise(tables, batch * kBatch + i)) return;  // finish() will come by again
+  }
+  SESSIONBLOCKS_CRASH("growth.batch_moved");
+  count_batch(tables);
+}
+
+void Growth::count_batch(const Tables& tables) {
+  const std::uint64_t batches = batches_of(tables.old);
+  const std::uint64_t before = next_of(memory_->header().moved_batches, tables.old, batches);
+  if (before + 1 == batches) end(tables);
+}
+
+void Growth::end(const Tables& tables) {
+  std::uint64_t old = tables.old.word;
+  SESSIONBLOCKS_CRASH("growth.before_end");
+  memory_->header().old_table.compare_exchange_strong(
+      old, TableWord::idle(tables.current.id()).word, std::memory_order_acq_rel);
+}
+
+bool Growth::finish() {
+  help_begin(*memory_);
+  Tables tables;
+  if (!load_tables(*memory_, tables)) return false;
+  if (!tables.is_growing()) return true;
+  if (!arm(tables)) return false;
+  bool finished = true;
+  for (std::uint64_t i = 0; i < tables.old.slots() && finished; ++i) finished = finalise(tables, i);
+  if (finished) end(tables);
+  disarm();
+  return finished;
+}
+
+bool Growth::finalise(const Tables& tables, std::uint64_t index) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const Step step = advance_slot(tables, index);
+    if (step != Step::again) return step == Step::final;
+  }
+  return false;
+}
+
+Growth::Step Growth::advance_slot(const Tables& tables, std::uint64_t index) {
+  layout::Slot& slot = tables.old_view.slots[index];
+  Pair seen{};
+  seen.high = slot.high.load(std::memory_order_acquire);
+  seen.low = slot.low.load(std::memory_order_acquire);
+  const SlotRef ref{seen.low};
+  if (seen.low == kEmptyRef) {
+    compare_and_swap(slot, seen, {kClosedRef, seen.high + 1});
+    wake_slot(*readers_, slot, index);
+    return Step::again;
+  }
+  if (ref.mark() == Mark::frozen) return move_node(tables, index, seen);
+  if (ref.mark() != Mark::live) return Step::final;
+  Node* node = memory_->node(ref.offset());
+  if (node == nullptr) return Step::stuck;
+  const layout::Gen gen = node->gen.load(std::memory_order_acquire);
+  const auto shape = layout::Shape::unpack(node->shape.load(std::memory_order_relaxed));
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (slot.high.load(std::memory_order_relaxed) != seen.high) return Step::again;
+  const bool pinned = memory_->header().pin_count.load(std::memory_order_acquire) != 0;
+  if (shape.type == layout::ValueType::tombstone && !pinned) return drop(tables, index, seen, gen);
+  SESSIONBLOCKS_CRASH("growth.before_frozen");
+  compare_and_swap(slot, seen, {ref.with(Mark::frozen).word, seen.high + 1});
+  return Step::again;
+}
+
+Growth::Step Growth::drop(const Tables& tables, std::uint64_t index, Pair seen, layout::Gen gen) {
+  layout::Slot& slot = tables.old_view.slots[index];
+  const SlotRef ref{seen.low};
+  Node* node = memory_->node(ref.offset());
+  // A key that comes back must not repeat a version, and nobody remembers this one's after it.
+  const std::uint64_t above = node->version.load(std::memory_order_relaxed) + 1;
+  auto& floor = memory_->header().version_floor;
+  std::uint64_t low = floor.load(std::memory_order_relaxed);
+  while (low < above && !floor.compare_exchange_weak(low, above, std::memory_order_acq_rel)) {
+  }
+  // Whoever takes a node off its slot first makes sure that it counts as committed.
+  std::uint64_t mark = node->commit_mark.load(std::memory_order_acquire);
+  if (mark != layout::incarnation_of(gen)) {
+    node->commit_mark.compare_exchange_strong(mark, layout::incarnation_of(gen),
+                                              std::memory_order_acq_rel);
+  }
+  const Pair mine{(seen.low >> 48U << 48U) | (std::uint64_t{raw(owner_)} << 3U) |
+                      static_cast<std::uint64_t>(Mark::dropped),
+                  seen.high + 1};
+  auto& side = heap_->side();
+  side.slot.store(index, std::memory_order_relaxed);
+  side.old.store(ref.offset(), std::memory_order_relaxed);
+  side.old_gen.store(gen, std::memory_order_relaxed);
+  side.mine.store(mine.low, std::memory_order_relaxed);
+  side.kind.store(static_cast<std::uint64_t>(SideKind::drop), std::memory_order_release);
+  SESSIONBLOCKS_CRASH("growth.before_drop");
+  if (compare_and_swap(slot, seen, mine)) {
+    SESSIONBLOCKS_CRASH("growth.dropped");
+    wake_slot(*readers_, slot, index);
+    heap_->free_node(ref.offset(), gen);
+  }
+  side.kind.store(static_cast<std::uint64_t>(SideKind::move), std::memory_order_release);
+  return Step::again;
+}
+
+Growth::Step Growth::move_node(const Tables& tables, std::uint64_t index, Pair frozen) {
+  layout::Slot& slot = tables.old_view.slots[index];
+  if (!copy_into_next(tables, slot, frozen)) {
+    const bool still = slot.high.load(std::memory_order_acquire) == frozen.high;
+    return still ? Step::stuck : Step::again;
+  }
+  SESSIONBLOCKS_CRASH("growth.copied");
+  if (compare_and_swap(slot, frozen,
+                       {SlotRef{frozen.low}.with(Mark::moved).word, frozen.high + 1})) {
+    wake_slot(*readers_, slot, index);
+  }
+  return Step::again;
+}
+
+// True when T2 has a slot for the key of the frozen node.
+bool Growth::copy_into_next(const Tables& tables, const layout::Slot& from, Pair frozen) {
+  const SlotRef ref{frozen.low};
+  Node* node = memory_->node(ref.offset());
+  if (node == nullptr) return false;
+  const auto shape = layout::Shape::unpack(node->shape.load(std::memory_order_relaxed));
+  const std::uint64_t hash = node->hash.load(std::memory_order_relaxed);
+  if (shape.key_bytes == 0 || shape.key_bytes > layout::kMaxKeyBytes) return false;
+  if (!memory_->holds(ref.offset(), shape.node_bytes())) return false;
+  std::array<std::byte, layout::kMaxKeyBytes> key_bytes;
+  copy_out(key_bytes.data(), reinterpret_cast<const std::byte*>(node) + shape.key_at(),
+           shape.key_bytes);
+  const auto still_frozen = [&] {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return from.low.load(std::memory_order_relaxed) == frozen.low &&
+           from.high.load(std::memory_order_relaxed) == frozen.high;
+  };
+  if (!still_frozen()) return false;
+  const KeyView key{key_bytes.data(), shape.key_bytes, hash};
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    SlotView view;
+    const ProbeResult result =
+        probe(*memory_, tables.current_view, key, nullptr, view, [](const SlotView&) {});
+    if (result.end == ProbeEnd::hit) return true;
+    if (result.end != ProbeEnd::empty) return false;
+    // Looked at last: a helper that slept must not put back what has since been erased.
+    if (!still_frozen()) return false;
+    SESSIONBLOCKS_CRASH("growth.before_copy");
+    if (compare_and_swap(*view.slot, {kEmptyRef, view.ver},
+                         {ref.with(Mark::live).word, view.ver + 1})) {
+      memory_->header().claimed_slots.fetch_add(1, std::memory_order_relaxed);
+      wake_slot(*readers_, *view.slot, view.index);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace sessionblocks::segment

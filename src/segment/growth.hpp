@@ -1,0 +1,73 @@
+// Growing the index: from the old table T1 to the prepared table T2, slot by slot, while everybody
+// goes on reading and writing. No operation waits for a table.
+//
+//   T1 slot: empty ------------------> closed                     (an insert goes to T2)
+//            live node --> frozen --> copied into T2 --> moved
+//            live tombstone, no pin -> dropped                     (never through frozen)
+//
+// Words of the header, in the order in which they change:
+//   next_table  T2, prepared: every slot empty
+//   old_table   idle(T1) -> T1     the growth begins; anyone may finish the next step
+//   table       T1 -> T2
+//   old_table   T1 -> idle(T2)     when every slot of T1 is closed, moved or dropped
+//
+// Every compare-and-swap on a slot of T1 is made under a side intent that names T1, so that its
+// memory is not reused while a stopped mover could still come back to it.
+#pragma once
+
+#include "segment/lookup.hpp"
+#include "segment/thread_heap.hpp"
+
+namespace sessionblocks::segment {
+
+class Growth {
+ public:
+  Growth(BlockMemory& memory, layout::ReadersSegment& readers, ThreadHeap& heap,
+         OwnerId owner) noexcept
+      : memory_(&memory), readers_(&readers), heap_(&heap), owner_(owner) {}
+
+  // Before a write of `key` while the index grows: brings the key, or its absence, to T2 and moves
+  // a few slots more. False: the tables changed meanwhile; load them again.
+  [[nodiscard]] bool bring(const Tables& tables, const KeyView& key);
+
+  // After an insert: begins a growth when the table is three quarters full.
+  void after_insert();
+  // Prepares a table and begins at once. False: no memory for one.
+  [[nodiscard]] bool begin_now();
+  // Moves everything that is left. False: not possible now (T2 is full).
+  bool finish();
+  // A full block: rebuilds the table to free what tombstones hold. False: too few, or no memory.
+  [[nodiscard]] bool drop_tombstones();
+
+  // Makes `next_table` ready: 2^log2 empty slots with the id after the current one's. The
+  // director does this ahead of need, a writer only when it comes to that.
+  [[nodiscard]] bool prepare_next(unsigned log2_slots);
+  // The size that the next table should have; 0 while the current one is not half full.
+  [[nodiscard]] unsigned wanted_log2() const noexcept;
+
+ private:
+  enum class Step : std::uint8_t { final, again, stuck };
+
+  [[nodiscard]] std::uint64_t pages_left() const noexcept;
+  [[nodiscard]] bool begin_prepared();
+  [[nodiscard]] bool finalise(const Tables& tables, std::uint64_t index);
+  [[nodiscard]] Step advance_slot(const Tables& tables, std::uint64_t index);
+  [[nodiscard]] Step move_node(const Tables& tables, std::uint64_t index, Pair frozen);
+  [[nodiscard]] Step drop(const Tables& tables, std::uint64_t index, Pair seen, layout::Gen gen);
+  [[nodiscard]] bool copy_into_next(const Tables& tables, const layout::Slot& from, Pair frozen);
+  void move_batch(const Tables& tables);
+  void count_batch(const Tables& tables);
+  void end(const Tables& tables);
+  [[nodiscard]] bool arm(const Tables& tables);
+  void disarm() noexcept;
+
+  BlockMemory* memory_;
+  layout::ReadersSegment* readers_;
+  ThreadHeap* heap_;
+  OwnerId owner_;
+};
+
+// A half-begun growth (old_table names the current table) is carried on by whoever sees it.
+void help_begin(BlockMemory& memory) noexcept;
+
+}  // namespace sessionblocks::segment

@@ -1,0 +1,277 @@
+#include "segment/recovery.hpp"
+
+#include "core/crash_point.hpp"
+#include "core/words.hpp"
+#include "lockfree/audit_ring.hpp"
+#include "segment/lookup.hpp"
+#include "segment/thread_heap.hpp"
+#include "segment/waiters.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sessionblocks::segment {
+
+using layout::Gen;
+using layout::incarnation_of;
+using layout::Intent;
+using layout::LaneHead;
+using layout::make_gen;
+using layout::Node;
+using layout::NodeState;
+using layout::PageEntry;
+using layout::PageKind;
+using layout::SideKind;
+using layout::SlotRef;
+using layout::state_of;
+using layout::TableWord;
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;  // the writer of these words is dead
+
+// One lane of the dead worker in one block.
+class LaneRecovery {
+ public:
+  LaneRecovery(const WorkerMemory& worker, unsigned lane, OwnerId owner,
+               const RecoveredBlock& block, RecoveryReport& report)
+      : worker_(worker),
+        lane_(lane),
+        head_(worker.lane(lane)),
+        owner_(owner),
+        block_(block),
+        memory_(*block.memory),
+        report_(report) {}
+
+  void side();
+  void main();
+
+ private:
+  [[nodiscard]] layout::Slot* slot_of(std::uint64_t table, std::uint64_t index) const;
+  [[nodiscard]] bool is_live_in(std::uint64_t offset) const;
+  [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
+  [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
+  void complete(const Intent& intent, std::uint64_t fresh, Gen gen, bool fresh_is_here);
+  void decide(const Intent& intent, std::uint64_t fresh, Gen gen);
+  void undo(std::uint64_t fresh, Gen gen);
+  void free_by_gen(std::uint64_t offset, Gen gen);
+  void hint(std::uint64_t offset);
+  void publish_record(const Intent& intent);
+
+  const WorkerMemory& worker_;
+  unsigned lane_;
+  LaneHead& head_;
+  OwnerId owner_;
+  const RecoveredBlock& block_;
+  BlockMemory& memory_;
+  RecoveryReport& report_;
+};
+
+layout::Slot* LaneRecovery::slot_of(std::uint64_t table, std::uint64_t index) const {
+  const auto view = memory_.table(TableWord{table});
+  if (!view || index > view->mask) return nullptr;
+  const auto entry = PageEntry::unpack(memory_.descriptor(view->word.page()).entry.load(kRelaxed));
+  return entry.kind == PageKind::table_head ? &view->slots[index] : nullptr;
+}
+
+void LaneRecovery::hint(std::uint64_t offset) {
+  auto& descriptor = memory_.descriptor(memory_.page_of(offset));
+  const std::uint64_t bytes =
+      memory_.chunk_bytes(PageEntry::unpack(descriptor.entry.load(kRelaxed)), offset);
+  if (bytes == 0) return;
+  const std::uint64_t chunk =
+      (offset - memory_.geometry().page_at(memory_.page_of(offset))) / bytes;
+  descriptor.freed_hints[chunk / 64].fetch_or(std::uint64_t{1} << (chunk % 64),
+                                              std::memory_order_release);
+}
+
+// Frees a node that the dead thread's compare-and-swap took off its chain, unless it got to that.
+void LaneRecovery::free_by_gen(std::uint64_t offset, Gen gen) {
+  if (offset == 0) return;
+  const auto seen = memory_.authentic_gen(offset);
+  if (!seen || incarnation_of(*seen) != incarnation_of(gen)) return;  // reused: it was done
+  if (state_of(*seen) == NodeState::in_use) {
+    SESSIONBLOCKS_CRASH("recovery.before_freed");
+    memory_.node(offset)->gen.store(make_gen(incarnation_of(gen), NodeState::freed),
+                                    std::memory_order_release);
+  }
+  if (state_of(*seen) != NodeState::collected) hint(offset);
+}
+
+void LaneRecovery::side() {
+  auto& side = head_.side;
+  const auto kind = static_cast<SideKind>(side.kind.load(std::memory_order_acquire));
+  if (kind == SideKind::none || side.open.load(kRelaxed) != block_.open) return;
+  const std::uint64_t old = side.old.load(kRelaxed);
+  const std::uint64_t mine = side.mine.load(kRelaxed);
+  if (kind == SideKind::drop) {
+    const layout::Slot* slot = slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed));
+    // The dropped ref carries this lane's id, so that it shows who won.
+    if (slot != nullptr && slot->low.load(std::memory_order_acquire) == mine &&
+        SlotRef{mine}.mark() == layout::Mark::dropped &&
+        SlotRef{mine}.offset() == std::uint64_t{raw(owner_)} << 3U && !is_live_in(old)) {
+      free_by_gen(old, side.old_gen.load(kRelaxed));
+    }
+  } else if (kind == SideKind::return_run) {
+    const auto gen = memory_.authentic_gen(old);
+    if (gen && *gen == mine && state_of(mine) == NodeState::collected && !is_live_in(old)) {
+      SESSIONBLOCKS_CRASH("recovery.before_run");
+      PagePool(memory_, owner_).return_run(memory_.page_of(old));
+    }
+  }
+  side.kind.store(0, std::memory_order_release);
+}
+
+// Whether the index still leads to this node: then no intent, true or forged, may free it.
+bool LaneRecovery::is_live_in(std::uint64_t offset) const {
+  const Node* node = memory_.node(offset);
+  if (node == nullptr) return false;
+  const auto shape = layout::Shape::unpack(node->shape.load(kRelaxed));
+  if (shape.key_bytes == 0 || shape.key_bytes > layout::kMaxKeyBytes) return false;
+  if (!memory_.holds(offset, shape.node_bytes())) return false;
+  std::array<std::byte, layout::kMaxKeyBytes> key;
+  copy_out(key.data(), reinterpret_cast<const std::byte*>(node) + shape.key_at(), shape.key_bytes);
+  SlotView view;
+  std::uint64_t found = 0;
+  const KeyView key_view{key.data(), shape.key_bytes, node->hash.load(kRelaxed)};
+  const Found end = lookup(memory_, key_view, nullptr, view,
+                           [&](const SlotView& hit) { found = hit.ref.offset(); });
+  return end == Found::hit && found == offset;
+}
+
+bool LaneRecovery::same_key(std::uint64_t left, std::uint64_t right) const {
+  const Node* a = memory_.node(left);
+  const Node* b = memory_.node(right);
+  if (a == nullptr || b == nullptr) return false;
+  const auto shape_a = layout::Shape::unpack(a->shape.load(kRelaxed));
+  const auto shape_b = layout::Shape::unpack(b->shape.load(kRelaxed));
+  if (shape_a.key_bytes != shape_b.key_bytes || shape_a.key_bytes > layout::kMaxKeyBytes ||
+      !memory_.holds(left, shape_a.node_bytes()) || !memory_.holds(right, shape_b.node_bytes())) {
+    return false;
+  }
+  std::array<std::byte, layout::kMaxKeyBytes> key;
+  copy_out(key.data(), reinterpret_cast<const std::byte*>(a) + shape_a.key_at(), shape_a.key_bytes);
+  return equal_bytes(reinterpret_cast<const std::byte*>(b) + shape_b.key_at(), key.data(),
+                     shape_a.key_bytes);
+}
+
+bool LaneRecovery::committed(const Intent& intent, std::uint64_t fresh, Gen gen) const {
+  const Node* node = memory_.node(fresh);
+  if (node->commit_mark.load(std::memory_order_acquire) == incarnation_of(gen)) return true;
+  if (intent.table.load(kRelaxed) == 0) return false;
+  const layout::Slot* slot = slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed));
+  if (slot != nullptr) {
+    const SlotRef ref{slot->low.load(std::memory_order_acquire)};
+    const bool shows = ref.mark() <= layout::Mark::moved && ref.offset() == fresh;
+    if (shows) return true;
+  }
+  // The slot may have moved on to the next table, whose memory may have moved on as well.
+  return is_live_in(fresh);
+}
+
+void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
+  ++report_.undone;
+  SESSIONBLOCKS_CRASH("recovery.before_undo");
+  memory_.node(fresh)->gen.store(make_gen(incarnation_of(gen), NodeState::freed),
+                                 std::memory_order_release);
+  hint(fresh);
+}
+
+// `fresh_is_here`: the node was not displaced and reused since.
+void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen,
+                            bool fresh_is_here) {
+  ++report_.committed;
+  if (fresh_is_here) {
+    SESSIONBLOCKS_CRASH("recovery.before_mark");
+    memory_.node(fresh)->commit_mark.store(incarnation_of(gen), std::memory_order_release);
+  }
+  const auto displaced = [&](std::uint64_t offset) {
+    return offset != 0 && offset != fresh && (!fresh_is_here || same_key(offset, fresh)) &&
+           !is_live_in(offset);
+  };
+  const std::uint64_t old = intent.old.load(kRelaxed);
+  if ((intent.what.load(kRelaxed) & layout::kKeepOld) == 0 && displaced(old)) {
+    free_by_gen(old, intent.old_gen.load(kRelaxed));
+  }
+  const std::uint64_t extra = intent.extra.load(kRelaxed);
+  if (displaced(extra)) free_by_gen(extra, intent.extra_gen.load(kRelaxed));
+  publish_record(intent);
+  const std::uint64_t slot = intent.slot.load(kRelaxed);
+  if (const layout::Slot* at = slot_of(intent.table.load(kRelaxed), slot)) {
+    wake_slot(*block_.readers, *at, slot);
+  }
+}
+
+// Writes the record into the dead lane's ring as its thread would have: at the index that it kept,
+// so that doing it twice is doing it once.
+void LaneRecovery::publish_record(const Intent& intent) {
+  const std::uint64_t at = intent.record_at.load(kRelaxed);
+  if (at == 0 || !block_.audited || head_.ring_written.load(kRelaxed) != at - 1) return;
+  layout::AuditRecord record{};
+  record.key_id = intent.key_id.load(kRelaxed);
+  record.version = intent.version.load(kRelaxed);
+  record.value_bytes = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(intent.value_bytes.load(kRelaxed), UINT32_MAX));
+  record.open = block_.open;
+  record.op = static_cast<std::uint8_t>(intent.what.load(kRelaxed) & 0xFFU);
+  record.count = 1;
+  sessionblocks::detail::store_cell(worker_.ring(lane_)[(at - 1) & (worker_.ring_records() - 1)],
+                                    record);
+  SESSIONBLOCKS_CRASH("recovery.before_record");
+  head_.ring_written.store(at, std::memory_order_release);
+}
+
+void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
+  const bool named = intent.table.load(kRelaxed) != 0;
+  const auto seen = memory_.authentic_gen(fresh);
+  const bool here = seen && incarnation_of(*seen) == incarnation_of(gen);
+  if (!here) {
+    // Before the slot was named the chunk was not ours yet. After it, it was; then only a commit
+    // and another's overwrite can have let its owner reuse it (a stolen chunk).
+    if (named) complete(intent, fresh, gen, false);
+  } else if (named && committed(intent, fresh, gen)) {
+    complete(intent, fresh, gen, true);
+  } else if (state_of(*seen) == NodeState::in_use) {
+    // In use and reached by its key, though not where the intent says: no writer leaves that.
+    if (is_live_in(fresh)) {
+      ++report_.forged;
+    } else {
+      undo(fresh, gen);
+    }
+  }
+}
+
+void LaneRecovery::main() {
+  Intent& intent = head_.intent;
+  const std::uint64_t op = intent.op.load(std::memory_order_acquire);
+  if (op == intent.done.load(std::memory_order_acquire)) return;
+  if (((intent.what.load(kRelaxed) >> 16U) & 0xFFFFU) != block_.open) return;
+  const std::uint64_t fresh = intent.fresh.load(std::memory_order_acquire);
+  if (fresh != 0) decide(intent, fresh, intent.fresh_gen.load(kRelaxed));
+  SESSIONBLOCKS_CRASH("recovery.before_done");
+  intent.done.store(op, std::memory_order_release);
+}
+
+}  // namespace
+
+RecoveryReport recover_in_block(const WorkerMemory& worker, WorkerId id,
+                                const RecoveredBlock& block) {
+  RecoveryReport report;
+  for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+    LaneRecovery recovery(worker, lane, owner_of(id, lane), block, report);
+    recovery.side();
+    recovery.main();
+  }
+  // Only now may others adopt the pages: the nodes in flight have been decided.
+  for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+    report.pages += orphan_pages_of(*block.memory, owner_of(id, lane));
+  }
+  release_readers(*block.readers, id);
+  return report;
+}
+
+void release_readers(layout::ReadersSegment& readers, WorkerId id) {
+  clear_hazards(&readers, id);
+}
+
+}  // namespace sessionblocks::segment

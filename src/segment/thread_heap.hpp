@@ -1,0 +1,113 @@
+// The chunks of one thread in one block: takes ready ones, lets freed ones rest, reuses them.
+//
+// Private lists only; all that matters after a kill stands in the gens and page entries. A chunk
+// goes ready -> in_use -> (freed) -> collected -> resting -> ready. Resting ends when no hazard
+// names it, looked up for 64 at a time (the batching of Michael's hazard pointers).
+//
+// Memory that others own is reached in three ways: pages without an owner are adopted, freed runs
+// are given back by whoever finds them, and a freed chunk of a living owner that is idle is
+// stolen, one at a time, straight into use.
+//
+// Not thread-safe: one object per thread and block.
+#pragma once
+
+#include "layout/worker.hpp"
+#include "segment/hazards.hpp"
+#include "segment/page_pool.hpp"
+#include "segment/size_class.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace sessionblocks::segment {
+
+// A chunk to build a node in. Its gen is replaced by the taker under an armed intent: stored when
+// `steal_from` is 0, else by compare-and-swap from it, and on failure another chunk is taken.
+struct Chunk {
+  std::uint64_t offset = 0;  // 0: none
+  std::uint64_t bytes = 0;
+  layout::Gen steal_from = 0;
+};
+
+class ThreadHeap {
+ public:
+  ThreadHeap(BlockMemory& memory, layout::ReadersSegment* readers, layout::SideIntent& side,
+             std::uint16_t open, OwnerId owner);
+  ~ThreadHeap();
+  ThreadHeap(const ThreadHeap&) = delete;
+  ThreadHeap& operator=(const ThreadHeap&) = delete;
+
+  [[nodiscard]] Chunk take(std::uint64_t bytes, Claim purpose);
+  // A chunk that was taken and not committed. `gen`: what its taker made of it, 0: nothing yet.
+  void put_back(const Chunk& chunk, layout::Gen gen) noexcept;
+  // The caller's compare-and-swap took this node off its chain; nobody else may free it.
+  void free_node(std::uint64_t offset, layout::Gen gen);
+  void stolen(const Chunk& chunk) noexcept;  // the steal is over, won or lost
+
+  // An incarnation that was never used in this block. 0: the block has run out of them.
+  [[nodiscard]] std::uint64_t next_incarnation() noexcept;
+  [[nodiscard]] HazardSlot& hazard() noexcept { return hazard_; }
+  [[nodiscard]] PagePool& pages() noexcept { return pool_; }
+  [[nodiscard]] layout::SideIntent& side() noexcept { return side_; }
+  [[nodiscard]] std::uint16_t open() const noexcept { return open_; }
+
+ private:
+  struct OwnPage {
+    std::uint64_t page = 0;
+    std::uint8_t size_class = 0;
+    std::uint32_t ready = 0;
+    std::uint64_t ready_bits[layout::kHintWords] = {};
+  };
+  struct FreeArray {
+    void operator()(OwnPage** pages) const noexcept;
+  };
+  static constexpr std::size_t kRestingBatch = 64;
+  static constexpr std::size_t kHintPagesPerRefill = 32;
+
+  [[nodiscard]] std::uint64_t pop_ready(std::uint8_t size_class) noexcept;
+  [[nodiscard]] bool refill(std::uint8_t size_class, Claim purpose);
+  [[nodiscard]] bool refill_desperately(std::uint8_t size_class, Claim purpose);
+  void reclaim_everything();
+  [[nodiscard]] Chunk take_run(std::uint64_t bytes, Claim purpose);
+  [[nodiscard]] Chunk steal(std::uint64_t bytes);
+  [[nodiscard]] Chunk try_steal(std::uint64_t offset, std::uint64_t chunk_bytes);
+
+  OwnPage& own_page(std::uint64_t page, std::uint8_t size_class);
+  void make_ready(std::uint64_t offset);
+  void recycle();
+  void collect_hints(OwnPage& own);
+  void collect_some(std::uint8_t size_class, std::size_t most);
+  [[nodiscard]] bool adopt(std::uint8_t size_class, bool any_class);
+  [[nodiscard]] bool adopt_page(std::uint64_t page, std::uint64_t entry_word);
+  void return_idle(OwnPage& own);
+  void free_run(std::uint64_t offset, layout::Gen gen);
+  void return_freed_runs();
+  void try_return_run(std::uint64_t offset, layout::Gen gen);
+  [[nodiscard]] unsigned hazards_on(std::uint64_t offset);
+
+  BlockMemory* memory_;
+  layout::ReadersSegment* readers_;
+  layout::SideIntent& side_;
+  std::uint16_t open_;
+  OwnerId owner_;
+  PagePool pool_;
+  HazardSlot hazard_;
+  std::uint64_t thread_number_ = 0;
+  std::uint32_t counter_ = 0;
+
+  std::unique_ptr<OwnPage*[], FreeArray> own_;  // by page; sparse
+  std::vector<std::unique_ptr<OwnPage>> all_;
+  std::vector<OwnPage*> by_class_[kClassBytes.size()];
+  OwnPage* current_[kClassBytes.size()] = {};
+  std::size_t hint_cursor_[kClassBytes.size()] = {};
+  std::size_t steal_cursor_ = 0;
+  std::vector<std::uint64_t> resting_;
+  std::vector<std::uint64_t> hazards_;
+  std::uint64_t seen_orphans_ = 0;
+};
+
+// Takes the owner off every page of `owner`, which is dead or leaves, and gives back what holds
+// nothing. Idempotent. Returns the pages that lost their owner.
+std::uint64_t orphan_pages_of(BlockMemory& memory, OwnerId owner);
+
+}  // namespace sessionblocks::segment

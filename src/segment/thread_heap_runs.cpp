@@ -1,0 +1,193 @@
+// ThreadHeap: nodes that fill pages of their own, and chunks stolen from idle owners.
+#include "core/crash_point.hpp"
+#include "segment/thread_heap.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace sessionblocks::segment {
+
+using layout::Gen;
+using layout::incarnation_of;
+using layout::make_gen;
+using layout::Node;
+using layout::NodeState;
+using layout::PageDescriptor;
+using layout::PageEntry;
+using layout::PageKind;
+using layout::SideKind;
+using layout::state_of;
+
+Chunk ThreadHeap::take_run(std::uint64_t bytes, Claim purpose) {
+  const std::uint64_t pages = run_pages_of(bytes);
+  auto head = pool_.claim_run(pages, purpose);
+  if (!head) {
+    reclaim_everything();
+    head = pool_.claim_run(pages, purpose);
+    if (!head) return {};
+  }
+  const std::uint64_t offset = memory_->geometry().page_at(*head);
+  reinterpret_cast<Node*>(memory_->base() + offset)->gen.store(0, std::memory_order_relaxed);
+  pool_.publish_head(*head, PageKind::run_head);
+  return {offset, pages * layout::kPageBytes, 0};
+}
+
+void ThreadHeap::free_run(std::uint64_t offset, Gen gen) {
+  const Gen freed = make_gen(incarnation_of(gen), NodeState::freed);
+  const bool held = hazard_.protect(offset);
+  SESSIONBLOCKS_CRASH("run.before_freed");
+  reinterpret_cast<Node*>(memory_->base() + offset)->gen.store(freed, std::memory_order_release);
+  if (held) try_return_run(offset, freed);
+  hazard_.clear();
+}
+
+// Precondition: our hazard is on the run, so that nobody else can have given its pages away when
+// we swap its gen. Whoever swaps `freed` for a gen of its own returns the run; its side intent
+// says so. A reader's hazard leaves the run to whoever needs memory later.
+void ThreadHeap::try_return_run(std::uint64_t offset, Gen freed) {
+  const std::uint64_t incarnation = next_incarnation();
+  if (incarnation == 0 || hazards_on(offset) > 1) return;
+  const Gen mine = make_gen(incarnation, NodeState::collected);
+  side_.open.store(open_, std::memory_order_relaxed);
+  side_.old.store(offset, std::memory_order_relaxed);
+  side_.old_gen.store(freed, std::memory_order_relaxed);
+  side_.mine.store(mine, std::memory_order_relaxed);
+  side_.kind.store(static_cast<std::uint64_t>(SideKind::return_run), std::memory_order_release);
+  SESSIONBLOCKS_CRASH("run.return_armed");
+  Gen expected = freed;
+  if (reinterpret_cast<Node*>(memory_->base() + offset)
+          ->gen.compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
+    SESSIONBLOCKS_CRASH("run.return_won");
+    pool_.return_run(memory_->page_of(offset));
+  }
+  side_.kind.store(0, std::memory_order_release);
+}
+
+void ThreadHeap::return_freed_runs() {
+  const std::uint64_t top = std::min(
+      memory_->header().page_watermark.load(std::memory_order_acquire), memory_->page_count());
+  for (std::uint64_t page = 0; page < top; ++page) {
+    if (!memory_->has_pages(page, 1)) return;
+    const auto entry =
+        PageEntry::unpack(memory_->descriptor(page).entry.load(std::memory_order_acquire));
+    const std::uint64_t offset = memory_->geometry().page_at(page);
+    if (entry.kind != PageKind::run_head || !hazard_.protect(offset)) continue;
+    const auto gen = memory_->authentic_gen(offset);
+    if (gen && state_of(*gen) == NodeState::freed) try_return_run(offset, *gen);
+    hazard_.clear();
+  }
+}
+
+unsigned ThreadHeap::hazards_on(std::uint64_t offset) {
+  hazards_of(readers_, hazards_);
+  return static_cast<unsigned>(std::count(hazards_.begin(), hazards_.end(), offset));
+}
+
+Chunk ThreadHeap::steal(std::uint64_t bytes) {
+  const std::uint64_t top = std::min(
+      memory_->header().page_watermark.load(std::memory_order_acquire), memory_->page_count());
+  for (std::uint64_t i = 0; i < top; ++i) {
+    const std::uint64_t page = (steal_cursor_ + i) % top;
+    if (!memory_->has_pages(page, 1)) continue;
+    PageDescriptor& descriptor = memory_->descriptor(page);
+    const auto entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_acquire));
+    if (entry.kind != PageKind::chunks || entry.size_class >= kClassBytes.size()) continue;
+    const std::uint64_t chunk_bytes = kClassBytes[entry.size_class];
+    if (chunk_bytes < bytes) continue;
+    for (unsigned word = 0; word < layout::kHintWords; ++word) {
+      std::uint64_t bits = descriptor.freed_hints[word].load(std::memory_order_acquire);
+      for (; bits != 0; bits &= bits - 1) {
+        const std::uint64_t chunk = word * 64 + static_cast<unsigned>(std::countr_zero(bits));
+        if (chunk >= chunks_per_page(entry.size_class)) break;
+        const Chunk got =
+            try_steal(memory_->geometry().page_at(page) + chunk * chunk_bytes, chunk_bytes);
+        if (got.offset == 0) continue;
+        steal_cursor_ = page;
+        return got;
+      }
+    }
+  }
+  return {};
+}
+
+// The hazard comes first: while it stands the owner may collect the chunk but neither reuse it nor
+// give its page back, so the gen that we are about to swap is a gen and not a user's bytes.
+Chunk ThreadHeap::try_steal(std::uint64_t offset, std::uint64_t chunk_bytes) {
+  if (!hazard_.protect(offset)) return {};
+  const auto gen = memory_->authentic_gen(offset);
+  const auto entry = PageEntry::unpack(
+      memory_->descriptor(memory_->page_of(offset)).entry.load(std::memory_order_acquire));
+  if (gen && state_of(*gen) == NodeState::freed &&
+      memory_->chunk_bytes(entry, offset) == chunk_bytes && hazards_on(offset) == 1) {
+    return {offset, chunk_bytes, *gen};
+  }
+  hazard_.clear();
+  return {};
+}
+
+void ThreadHeap::stolen(const Chunk& chunk) noexcept {
+  const std::uint64_t page = memory_->page_of(chunk.offset);
+  const std::uint64_t number = (chunk.offset - memory_->geometry().page_at(page)) / chunk.bytes;
+  memory_->descriptor(page).freed_hints[number / 64].fetch_and(~(std::uint64_t{1} << (number % 64)),
+                                                               std::memory_order_relaxed);
+  hazard_.clear();
+}
+
+namespace {
+
+// A part counts only while a head, or a claimer that still builds the run, covers it.
+bool part_has_head(const BlockMemory& memory, std::uint64_t page) {
+  const std::uint64_t head = memory.descriptor(page).run_head.load(std::memory_order_relaxed);
+  if (head >= page || !memory.has_pages(head, 1)) return false;
+  const auto entry =
+      PageEntry::unpack(memory.descriptor(head).entry.load(std::memory_order_acquire));
+  const std::uint64_t pages = memory.descriptor(head).run_pages.load(std::memory_order_relaxed);
+  return (entry.kind == PageKind::run_head || entry.kind == PageKind::table_head) &&
+         page < head + pages;
+}
+
+bool is_named_table(const BlockMemory& memory, std::uint64_t page) {
+  const auto& header = memory.header();
+  for (const auto* word : {&header.table, &header.old_table, &header.next_table}) {
+    const layout::TableWord table{word->load(std::memory_order_acquire)};
+    if (table.is_table() && table.page() == page) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::uint64_t orphan_pages_of(BlockMemory& memory, OwnerId owner) {
+  auto& header = memory.header();
+  PagePool pool(memory, owner);
+  const std::uint64_t top =
+      std::min(header.page_watermark.load(std::memory_order_acquire), memory.page_count());
+  std::uint64_t orphans = 0;
+  for (std::uint64_t page = 0; page < top; ++page) {
+    if (!memory.has_pages(page, 1)) break;
+    PageDescriptor& descriptor = memory.descriptor(page);
+    std::uint64_t word = descriptor.entry.load(std::memory_order_acquire);
+    PageEntry entry = PageEntry::unpack(word);
+    if (entry.owner != owner) continue;
+    SESSIONBLOCKS_CRASH("orphan.page");
+    const auto state = state_of(reinterpret_cast<const Node*>(memory.page_bytes(page))
+                                    ->gen.load(std::memory_order_acquire));
+    const bool holds_nothing = entry.kind == PageKind::claimed ||
+                               (entry.kind == PageKind::run_part && !part_has_head(memory, page));
+    if (holds_nothing) {
+      pool.return_page(page);
+    } else if ((entry.kind == PageKind::table_head && !is_named_table(memory, page)) ||
+               (entry.kind == PageKind::run_head &&
+                (state == NodeState::untouched || state == NodeState::collected))) {
+      pool.return_run(page);
+    } else if (entry.kind != PageKind::run_part) {
+      entry.owner = OwnerId{};
+      descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
+      ++orphans;
+    }
+  }
+  if (orphans > 0) header.orphan_pages.fetch_add(orphans, std::memory_order_release);
+  return orphans;
+}
+
+}  // namespace sessionblocks::segment

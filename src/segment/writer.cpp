@@ -1,0 +1,349 @@
+#include "segment/writer.hpp"
+
+#include "core/crash_point.hpp"
+#include "lockfree/cas16.hpp"
+#include "segment/waiters.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace sessionblocks::segment {
+
+using layout::Gen;
+using layout::incarnation_of;
+using layout::make_gen;
+using layout::Mark;
+using layout::Node;
+using layout::NodeState;
+using layout::Shape;
+using layout::SlotRef;
+using layout::ValueType;
+
+namespace {
+
+[[nodiscard]] layout::AuditRecord make_record(std::uint16_t open, Op op, Errc outcome,
+                                              std::uint64_t key_id, std::uint64_t version,
+                                              std::uint64_t value_bytes, std::uint64_t now_ms) {
+  layout::AuditRecord record{};
+  record.key_id = key_id;
+  record.version = version;
+  record.time_ms = static_cast<std::uint32_t>(now_ms);
+  record.value_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(value_bytes, UINT32_MAX));
+  record.open = open;
+  record.op = static_cast<std::uint8_t>(op);
+  record.outcome = static_cast<std::uint8_t>(outcome);
+  record.count = 1;
+  return record;
+}
+
+[[nodiscard]] bool is_erase(Op op) noexcept {
+  return op == Op::erase || op == Op::get_and_erase;
+}
+
+}  // namespace
+
+Writer::Writer(const WriterPlace& place)
+    : place_(place),
+      intent_(place.lane->intent),
+      heap_(*place.memory, place.readers, place.lane->side, place.open, place.owner),
+      growth_(*place.memory, *place.readers, heap_, place.owner) {}
+
+Outcome Writer::apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
+                      bool record_it, std::uint64_t now_ms) {
+  Work work(key, mutation, life, record_it, now_ms);
+  intent_.fresh.store(0, std::memory_order_relaxed);
+  intent_.table.store(0, std::memory_order_relaxed);
+  intent_.what.store(static_cast<std::uint64_t>(mutation.op) | (std::uint64_t{place_.open} << 16U),
+                     std::memory_order_relaxed);
+  const std::uint64_t op = intent_.op.load(std::memory_order_relaxed) + 1;
+  // I1 (release): an intent that names nothing yet before the operation counts as in flight.
+  intent_.op.store(op, std::memory_order_release);
+  if (run(work) == Attempt::refused) {
+    if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
+    if (work.record) record(work, work.old.has_node ? work.old_key_id : 0);
+  }
+  end_operation();
+  return work.outcome;
+}
+
+Writer::Attempt Writer::run(Work& work) {
+  try {
+    // A failed try means that another thread's change of this slot went through: lock-free. The
+    // bound is for forgers; nobody else changes one slot so often.
+    for (int tries = 0; tries < kMostTries; ++tries) {
+      const Attempt end = attempt(work);
+      if (end != Attempt::again) return end;
+    }
+    return refuse(work, Errc::corrupt);
+  } catch (const std::bad_alloc&) {  // private lists; nothing allocates once it is committed
+    return refuse(work, Errc::out_of_memory);
+  }
+}
+
+Writer::Attempt Writer::refuse(Work& work, Errc code) const noexcept {
+  work.outcome.code = code;
+  work.outcome.version = work.old.is_live ? work.old.version : 0;
+  work.outcome.old_type = work.old.type;
+  return Attempt::refused;
+}
+
+Writer::Attempt Writer::attempt(Work& work) {
+  if (!locate(work)) {
+    return work.outcome.code == Errc{} ? Attempt::again : refuse(work, work.outcome.code);
+  }
+  const Errc planned = plan_mutation(work.mutation, work.old, work.plan);
+  if (planned != Errc{}) {
+    // The plan came from shared bytes: it counts only if they were the slot's.
+    if (!same_tables(*place_.memory, work.tables)) return Attempt::again;
+    if (work.view.node != nullptr && !detail::unchanged(work.view)) return Attempt::again;
+    return refuse(work, planned);
+  }
+  const Errc built = build(work);
+  if (built == Errc::conflict) return Attempt::again;
+  if (built == Errc::out_of_memory && !work.rebuilt) {
+    work.rebuilt = true;
+    if (growth_.drop_tombstones()) return Attempt::again;
+  }
+  if (built != Errc{}) return refuse(work, built);
+  if (work.view.node != nullptr) mark_old_committed(work);
+  name_in_intent(work);
+  if (!may_commit(work)) {
+    return work.outcome.code == Errc{} ? Attempt::again : refuse(work, work.outcome.code);
+  }
+  SESSIONBLOCKS_CRASH("write.before_commit");
+  const SlotRef fresh = SlotRef::make(work.key.hash, work.chunk.offset, Mark::live);
+  // W1: the commit. Full barrier: the node before the slot that shows it, pairs with A1 of probe.
+  if (!compare_and_swap(*work.view.slot, {work.view.ref.word, work.view.ver},
+                        {fresh.word, work.view.ver + 1})) {
+    return Attempt::again;
+  }
+  SESSIONBLOCKS_CRASH("write.committed");
+  finish_commit(work);
+  return Attempt::committed;
+}
+
+bool Writer::locate(Work& work) {
+  BlockMemory& memory = *place_.memory;
+  help_begin(memory);
+  if (!load_tables(memory, work.tables)) {
+    if (same_tables(memory, work.tables)) work.outcome.code = Errc::corrupt;
+    return false;
+  }
+  if (work.tables.is_growing() && !growth_.bring(work.tables, work.key)) {
+    if (same_tables(memory, work.tables) && !growth_.finish()) {
+      work.outcome.code = Errc::out_of_memory;
+    }
+    return false;
+  }
+  work.old = {};
+  const ProbeResult result = probe(memory, work.tables.current_view, work.key, &heap_.hazard(),
+                                   work.view, [&](const SlotView& view) { read_old(work, view); });
+  switch (result.end) {
+    case ProbeEnd::hit:
+      // A slot that is frozen or no longer what the probe saw sends us round again at the commit.
+      return work.view.ref.mark() == Mark::live;
+    case ProbeEnd::empty:
+      work.old = {};
+      return true;
+    case ProbeEnd::full:
+      if (!same_tables(memory, work.tables)) return false;
+      if (!growth_.begin_now()) work.outcome.code = Errc::out_of_memory;
+      return false;
+    default:
+      if (same_tables(memory, work.tables)) work.outcome.code = Errc::corrupt;
+      return false;
+  }
+}
+
+void Writer::read_old(Work& work, const SlotView& view) const {
+  const Node& node = *view.node;
+  OldEntry& old = work.old;
+  old.has_node = true;
+  old.type = view.shape.type;
+  old.version = node.version.load(std::memory_order_relaxed);
+  old.expiry_ms = node.expiry_ms.load(std::memory_order_relaxed);
+  old.is_live =
+      old.type != ValueType::tombstone && (old.expiry_ms == 0 || old.expiry_ms > work.now_ms);
+  old.value = reinterpret_cast<const std::byte*>(&node) + view.shape.value_at();
+  old.value_bytes = view.shape.value_bytes;
+  work.old_key_id = node.key_id.load(std::memory_order_relaxed);
+  work.old_stamp = node.stamp.load(std::memory_order_relaxed);
+}
+
+// Errc::conflict: the old node changed under the copy, start again.
+Errc Writer::build(Work& work) {
+  Shape shape;
+  shape.value_bytes = work.plan.value_bytes();
+  shape.key_bytes = work.key.size;
+  shape.type = work.plan.type;
+  if (shape.value_bytes > place_.memory->geometry().segment_bytes) return Errc::value_too_large;
+  const Errc taken = take_chunk(work, shape.node_bytes());
+  if (taken != Errc{}) return taken;
+  fill(work, shape);
+  if (work.plan.kept_bytes > 0 && !detail::unchanged(work.view)) return Errc::conflict;
+  return Errc{};
+}
+
+Errc Writer::take_chunk(Work& work, std::uint64_t bytes) {
+  if (work.chunk.offset != 0 && work.chunk.bytes >= bytes) return Errc{};
+  if (work.chunk.offset != 0) {
+    // No slot named while another chunk is on its way: recovery takes a named chunk for ours.
+    intent_.table.store(0, std::memory_order_release);
+    heap_.put_back(work.chunk, work.gen);
+    intent_.fresh.store(0, std::memory_order_release);
+    work.chunk = {};
+    work.gen = 0;
+  }
+  const Claim purpose = is_erase(work.mutation.op) ? Claim::for_erase : Claim::ordinary;
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const Chunk chunk = heap_.take(bytes, purpose);
+    if (chunk.offset == 0) return Errc::out_of_memory;
+    const std::uint64_t incarnation = heap_.next_incarnation();
+    if (incarnation == 0) return heap_.put_back(chunk, 0), Errc::out_of_memory;
+    const Gen gen = make_gen(incarnation, NodeState::in_use);
+    intent_.fresh_gen.store(gen, std::memory_order_relaxed);
+    intent_.fresh.store(chunk.offset, std::memory_order_release);
+    SESSIONBLOCKS_CRASH("write.armed");
+    auto& word = reinterpret_cast<Node*>(place_.memory->base() + chunk.offset)->gen;
+    bool ours = true;
+    if (chunk.steal_from == 0) {
+      // Release: the intent that names the node before the state that recovery must undo.
+      word.store(gen, std::memory_order_release);
+    } else {
+      Gen expected = chunk.steal_from;
+      ours = word.compare_exchange_strong(expected, gen, std::memory_order_acq_rel);
+      heap_.stolen(chunk);
+    }
+    if (!ours) continue;
+    // R1 (release fence): the new gen before the new bytes: a slow reader of the chunk's former
+    // life that copied some of them finds another incarnation. Pairs with probe's acquire fence.
+    std::atomic_thread_fence(std::memory_order_release);
+    SESSIONBLOCKS_CRASH("write.in_use");
+    work.chunk = chunk;
+    work.gen = gen;
+    return Errc{};
+  }
+  return Errc::out_of_memory;
+}
+
+void Writer::fill(Work& work, const Shape& shape) {
+  Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
+  auto* bytes = reinterpret_cast<std::byte*>(&node);
+  const auto relaxed = std::memory_order_relaxed;  // W1 publishes all of it
+  node.commit_mark.store(0, relaxed);
+  node.shape.store(shape.pack(), relaxed);
+  std::uint64_t version = work.old.version + 1;
+  if (!work.old.has_node) {
+    version = place_.memory->header().version_floor.load(std::memory_order_acquire);
+    version = std::max<std::uint64_t>(version, 1);
+  }
+  node.version.store(version, relaxed);
+  node.key_id.store(work.old.has_node ? work.old_key_id : incarnation_of(work.gen), relaxed);
+  node.expiry_ms.store(work.plan.expiry_ms, relaxed);
+  node.hash.store(work.key.hash, relaxed);
+  copy_in(bytes + shape.key_at(), work.key.data, work.key.size);
+  std::byte* value = bytes + shape.value_at();
+  const auto tail = work.plan.tail();
+  if (work.plan.kept_bytes == 0) {
+    copy_in(value, tail.data(), tail.size());
+  } else {
+    append_copy(value, work.old.value, work.plan.kept_bytes, tail);
+  }
+  work.outcome.version = version;
+  work.outcome.value_bytes = shape.value_bytes;
+  work.outcome.expiry_ms = work.plan.expiry_ms;
+  work.outcome.number = work.plan.number;
+  work.outcome.key_id = node.key_id.load(relaxed);
+}
+
+// A node that its writer did not live, or not yet, to mark: whoever displaces it marks it, so that
+// recovery of that writer can tell that it was committed.
+void Writer::mark_old_committed(const Work& work) noexcept {
+  auto& mark = work.view.node->commit_mark;
+  std::uint64_t seen = mark.load(std::memory_order_acquire);
+  const std::uint64_t incarnation = incarnation_of(work.view.gen);
+  if (seen == incarnation || !detail::unchanged(work.view)) return;
+  // Compares with what was seen: in a chunk that was reused since, the mark is another.
+  mark.compare_exchange_strong(seen, incarnation, std::memory_order_acq_rel);
+}
+
+void Writer::name_in_intent(Work& work) {
+  const auto relaxed = std::memory_order_relaxed;
+  std::uint64_t what =
+      static_cast<std::uint64_t>(work.mutation.op) | (std::uint64_t{place_.open} << 16U);
+  if (!work.old.has_node) what |= layout::kFreshSlot;
+  intent_.what.store(what, relaxed);
+  intent_.slot.store(work.view.index, relaxed);
+  intent_.old.store(work.old.has_node ? work.view.ref.offset() : 0, relaxed);
+  intent_.old_gen.store(work.view.gen, relaxed);
+  intent_.extra.store(0, relaxed);
+  intent_.version.store(work.outcome.version, relaxed);
+  intent_.key_id.store(work.outcome.key_id, relaxed);
+  intent_.value_bytes.store(work.outcome.value_bytes, relaxed);
+  if (work.record && !work.old.has_node && !work.defined) define_key(work);
+  intent_.record_at.store(work.record ? place_.ring->next() + 1 : 0, relaxed);
+  // I2 (release): the fields before the table that makes them count.
+  intent_.table.store(work.tables.current.word, std::memory_order_release);
+}
+
+// Before the commit: whoever reads a record that names the key finds its definition in some ring.
+void Writer::define_key(Work& work) {
+  layout::AuditRecord record = make_record(place_.open, Op::define_key, Errc{}, work.outcome.key_id,
+                                           work.outcome.version, 0, work.now_ms);
+  place_.ring->push_with_key(record, work.key.bytes());
+  work.defined = true;
+}
+
+bool Writer::may_commit(Work& work) {
+  // The director's membarrier falls before these loads or after the intent: either we see what it
+  // changed, or it sees what we are about to change and bumps the slot (settle.hpp).
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (place_.life->load(std::memory_order_acquire) != work.life.word) {
+    work.outcome.code = Errc::gone;
+    return false;
+  }
+  auto& header = place_.memory->header();
+  Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
+  node.stamp.store(header.snapshot_clock.load(std::memory_order_acquire),
+                   std::memory_order_relaxed);
+  return same_tables(*place_.memory, work.tables);
+}
+
+void Writer::finish_commit(Work& work) {
+  Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
+  node.commit_mark.store(incarnation_of(work.gen), std::memory_order_release);
+  SESSIONBLOCKS_CRASH("write.marked");
+  const bool fresh_slot = !work.old.has_node;
+  if (!fresh_slot) heap_.free_node(work.view.ref.offset(), work.view.gen);
+  SESSIONBLOCKS_CRASH("write.old_freed");
+  if (work.record) record(work, work.outcome.key_id);
+  SESSIONBLOCKS_CRASH("write.recorded");
+  wake_slot(*place_.readers, *work.view.slot, work.view.index);
+  work.chunk = {};
+  if (is_erase(work.mutation.op)) {
+    place_.memory->header().erased_entries.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (fresh_slot) {
+    // The operation is over for recovery; what follows may move slots of others.
+    intent_.done.store(intent_.op.load(std::memory_order_relaxed), std::memory_order_release);
+    growth_.after_insert();
+  }
+}
+
+void Writer::record(Work& work, std::uint64_t key_id) {
+  const layout::AuditRecord entry =
+      make_record(place_.open, work.mutation.op, work.outcome.code, key_id, work.outcome.version,
+                  work.outcome.value_bytes, work.now_ms);
+  if (key_id == 0) {
+    place_.ring->push_with_key(entry, work.key.bytes());
+  } else {
+    place_.ring->push(entry);
+  }
+}
+
+void Writer::end_operation() noexcept {
+  // Release: everything of the operation before it stops counting as in flight.
+  intent_.done.store(intent_.op.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+}  // namespace sessionblocks::segment

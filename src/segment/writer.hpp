@@ -1,0 +1,105 @@
+// Committing one change of one entry: the only code that puts nodes into slots for a user.
+//
+// One compare-and-swap of the slot is the commit. All before it is private and named in the
+// thread's intent, all after it can be done by whoever recovers the thread.
+//
+//   a writer dies                          left behind                     put right by
+//   before the intent is armed             nothing                         -
+//   armed, node taken or filled            a node in_use, in no slot       recovery frees it
+//   after the commit                       mark, old node, record, wake    recovery does them
+//   after done                             nothing                         -
+#pragma once
+
+#include "layout/control.hpp"
+#include "lockfree/audit_ring.hpp"
+#include "segment/growth.hpp"
+#include "segment/mutation.hpp"
+
+namespace sessionblocks::segment {
+
+struct Outcome {
+  Errc code{};                // Errc{0}: committed
+  std::uint64_t version = 0;  // new version; of the entry that was in the way on conflict, exists
+  std::uint64_t value_bytes = 0;
+  layout::ValueType old_type = layout::ValueType::tombstone;  // wrong_type: what is there
+  std::uint64_t key_id = 0;
+  std::uint64_t expiry_ms = 0;
+  std::array<std::byte, 8> number{};  // increment: the sum
+};
+
+// What a writer needs of its thread and its block. All of it outlives the writer.
+struct WriterPlace {
+  BlockMemory* memory = nullptr;
+  layout::ReadersSegment* readers = nullptr;
+  const std::atomic<std::uint64_t>* life = nullptr;  // LifeWord in control
+  layout::LaneHead* lane = nullptr;
+  AuditRingWriter* ring = nullptr;
+  std::uint16_t open = 0;  // the worker's index of this block
+  OwnerId owner{};
+};
+
+class Writer {
+ public:
+  explicit Writer(const WriterPlace& place);
+
+  // `life`: the word under which the caller may write; any other is reported as Errc::gone and
+  // the caller looks closer. `record`: whether an audit record is written (its room is kept by
+  // the caller: cells_needed). Errors: not_found, exists, conflict, wrong_type, overflow,
+  // out_of_memory, value_too_large, corrupt, gone.
+  [[nodiscard]] Outcome apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
+                              bool record, std::uint64_t now_ms);
+
+  // Ring cells that an operation on a key of this size can fill.
+  [[nodiscard]] static std::uint64_t cells_needed(std::uint64_t key_bytes) noexcept {
+    return 2 * (1 + key_cells(key_bytes));
+  }
+  [[nodiscard]] ThreadHeap& heap() noexcept { return heap_; }
+  [[nodiscard]] Growth& growth() noexcept { return growth_; }
+
+ private:
+  enum class Attempt : std::uint8_t { committed, refused, again };
+
+  struct Work {  // one operation under way
+    Work(const KeyView& k, const Mutation& m, layout::LifeWord l, bool r, std::uint64_t now)
+        : key(k), mutation(m), life(l), record(r), now_ms(now) {}
+    const KeyView& key;
+    const Mutation& mutation;
+    layout::LifeWord life;
+    bool record;
+    std::uint64_t now_ms;
+    Tables tables;
+    SlotView view;
+    OldEntry old;
+    std::uint64_t old_key_id = 0;
+    std::uint64_t old_stamp = 0;
+    Plan plan;
+    Chunk chunk;
+    layout::Gen gen = 0;
+    bool defined = false;  // the key's definition is in the ring
+    bool rebuilt = false;  // tombstones were dropped to make room
+    Outcome outcome;
+  };
+
+  [[nodiscard]] Attempt run(Work& work);
+  [[nodiscard]] Attempt attempt(Work& work);
+  [[nodiscard]] Attempt refuse(Work& work, Errc code) const noexcept;
+  [[nodiscard]] bool locate(Work& work);  // false: look again, or outcome.code is set
+  void read_old(Work& work, const SlotView& view) const;
+  [[nodiscard]] Errc build(Work& work);
+  [[nodiscard]] Errc take_chunk(Work& work, std::uint64_t bytes);
+  void fill(Work& work, const layout::Shape& shape);
+  void name_in_intent(Work& work);
+  [[nodiscard]] bool may_commit(Work& work);
+  void define_key(Work& work);
+  void finish_commit(Work& work);
+  void record(Work& work, std::uint64_t key_id);
+  void mark_old_committed(const Work& work) noexcept;
+  void end_operation() noexcept;
+
+  WriterPlace place_;
+  layout::Intent& intent_;
+  ThreadHeap heap_;
+  Growth growth_;
+};
+
+}  // namespace sessionblocks::segment
