@@ -2,10 +2,11 @@
 
 #include <stdexcept>
 
-// Debian's toml++ 3.3 enters parse_key with a broken precondition on headers such as "[[[a]]]"
-// (marzer/tomlplusplus#301): an abort in debug builds, an assumption that clang++ may build on in
-// release builds. SyntaxScan refuses those texts; should there be another, the library's checks
-// stay on in every build and throw. No other source file includes the library, so all agree on it.
+// Debian's toml++ 3.3 does not check all preconditions of its own functions, for example on headers
+// such as "[[[a]]]" (marzer/tomlplusplus#301): an abort in debug builds, an assumption that clang++
+// may build on in release builds. SyntaxScan refuses the known ones; should there be another, the
+// library's checks stay on in every build and throw. No other source file includes the library, so
+// all agree on it.
 namespace sessionblocks::director {
 [[noreturn]] static void broken_precondition(const char* condition) {
   throw std::logic_error(condition);
@@ -46,10 +47,20 @@ class SyntaxScan {
         skip_comment();
       } else if (c == '"' || c == '\'') {
         skip_string(c);
+        if (tricky_continuation_) {
+          return Problem{here(),
+                         "write this character as \\uXXXX after a backslash at a line's end"};
+        }
       } else {
+        if (!may_stand_bare(c))
+          return Problem{here(), "not TOML: this character must stand in quotes"};
+        if (crosses_brackets(c)) {
+          return Problem{here(),
+                         std::string("not TOML: '") + c + "' closes no bracket of its kind"};
+        }
         if (starts_nameless_header()) return Problem{here(), "not TOML: a table without a name"};
         count(c);
-        if (brackets_ > kMaxNesting || dots_ > kMaxNesting) {
+        if (open_.size() > kMaxNesting || dots_ > kMaxNesting) {
           return Problem{here(),
                          "nested more than " + std::to_string(kMaxNesting) + " levels deep"};
         }
@@ -60,10 +71,22 @@ class SyntaxScan {
   }
 
  private:
+  // Outside of strings and comments TOML is printable ASCII; the library is undefined on some other
+  // characters there (marzer/tomlplusplus#295).
+  [[nodiscard]] static bool may_stand_bare(char c) noexcept {
+    return (c >= ' ' && c <= '~') || c == '\t' || c == '\n' || c == '\r';
+  }
+
+  // "[}" is another precondition that the library does not check before it relies on it.
+  [[nodiscard]] bool crosses_brackets(char c) const noexcept {
+    if (open_.empty()) return false;
+    return (c == '}' && open_.back() != '{') || (c == ']' && open_.back() != '[');
+  }
+
   // At the '[' of a header; then moves to the character that should start the name.
   [[nodiscard]] bool starts_nameless_header() noexcept {
     constexpr std::string_view kBlanks = " \t";
-    if (text_[at_] != '[' || brackets_ != 0) return false;
+    if (text_[at_] != '[' || !open_.empty()) return false;
     const std::size_t last = text_.substr(0, at_).find_last_not_of(kBlanks);
     const bool first_on_line = last == std::string_view::npos || text_[last] == '\n';
     if (!first_on_line) return false;
@@ -80,13 +103,13 @@ class SyntaxScan {
            c == '-' || c == '"' || c == '\'';
   }
 
-  void count(char c) noexcept {
+  void count(char c) {
     if (c == '.') {
       ++dots_;
       return;
     }
-    if (c == '[' || c == '{') ++brackets_;
-    if ((c == ']' || c == '}') && brackets_ != 0) --brackets_;
+    if (c == '[' || c == '{') open_ += c;
+    if ((c == ']' || c == '}') && !open_.empty()) open_.pop_back();
     // Only these end a dotted key; blanks are allowed around its dots.
     if (std::string_view("[]{}=,\n").find(c) != std::string_view::npos) dots_ = 0;
   }
@@ -101,6 +124,7 @@ class SyntaxScan {
       const char c = text_[at_];
       if (c == '\\' && quote == '"') {
         at_ += 2;
+        if (multi_line && continues_with_non_ascii()) return;
       } else if (c == quote && multi_line) {
         if (skip_quotes(quote) >= 3) return;
       } else {
@@ -108,6 +132,19 @@ class SyntaxScan {
         if (!multi_line && (c == quote || c == '\n')) return;
       }
     }
+  }
+
+  // Behind a backslash: whether it ends a line and the text goes on with a character outside ASCII,
+  // on which the library is undefined (marzer/tomlplusplus#190).
+  [[nodiscard]] bool continues_with_non_ascii() noexcept {
+    constexpr std::string_view kSpace = " \t\r\n\v\f";
+    if (at_ > text_.size() || kSpace.find(text_[at_ - 1]) == std::string_view::npos) return false;
+    const std::size_t next = text_.find_first_not_of(kSpace, at_);
+    if (next == std::string_view::npos || static_cast<unsigned char>(text_[next]) < 0x80)
+      return false;
+    at_ = next;
+    tricky_continuation_ = true;
+    return true;
   }
 
   // How many stand here, at most five: two may stand before the three that end a multi-line string.
@@ -122,14 +159,20 @@ class SyntaxScan {
     const std::string_view before = text_.substr(0, at_);
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t newline = before.rfind('\n');
-    const std::size_t column = newline == std::string_view::npos ? at_ + 1 : at_ - newline;
+    const std::string_view beside =
+        before.substr(newline == std::string_view::npos ? 0 : newline + 1);
+    // Code points, as the library counts: all bytes that continue none.
+    const auto column = 1 + std::count_if(beside.begin(), beside.end(), [](char c) {
+                          return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+                        });
     return {static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)};
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
-  std::size_t brackets_ = 0;
+  std::string open_;  // the brackets that are open here
   std::size_t dots_ = 0;
+  bool tricky_continuation_ = false;
 };
 
 SourceLocation place(const toml::source_region& region) noexcept {
@@ -202,6 +245,8 @@ tl::expected<TomlNode, Diagnostic> parse_toml(std::string_view text, std::string
         Diagnostic{std::string(file), where.line, where.column, std::move(message)});
   };
   if (text.size() > kMaxSuiteBytes) return refuse({1, 1}, "the file is larger than 1MiB");
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (auto problem = SyntaxScan(text).run()) return refuse(problem->where, problem->message);
   try {
     return convert(toml::parse(text, file));

@@ -58,10 +58,31 @@ TEST_CASE("a header without a name is refused before the library sees it") {
   CHECK(at("[]\n") == SourceLocation{1, 2});
   CHECK(at("[\xc3\xa9]\n") == SourceLocation{1, 2});
   CHECK(at("x = [\n[],\n]\n[.a]\n") == SourceLocation{4, 2});
-  // A byte order mark hides the header from the scan; the library's own checks refuse it then.
-  CHECK(only_problem("\xef\xbb\xbf[[[a]]]\n").line == 1);
+  CHECK(at("\xef\xbb\xbf[[[a]]]\n") == SourceLocation{1, 3});
   CHECK(only_problem("[").message.find("end-of-file") != std::string::npos);
   CHECK(parse_toml("x = [\n[],\n[[[]]],\n]\n['a']\n[ \"b\" ]\n[[-]]\n", "x").has_value());
+}
+
+TEST_CASE("a bracket that closes one of another kind is named") {
+  CHECK(only_problem("x = [}]\n").text() ==
+        "bad.toml:1:6: not TOML: '}' closes no bracket of its kind");
+  CHECK(only_problem("x = {a = [1]\n, b = { c = 1 ] }\n").line == 2);
+  CHECK(parse_toml("x = [{a = [{}]}, '}']\n[y] # }\n", "x").has_value());
+}
+
+TEST_CASE("characters outside ASCII stand in strings and comments only") {
+  const auto at = [](const std::string& text) {
+    const auto problem = only_problem(text);
+    CHECK(problem.message.find("character") != std::string::npos);
+    return SourceLocation{problem.line, problem.column};
+  };
+  CHECK(at("\xcc\xaa") == SourceLocation{1, 1});
+  CHECK(at("x = 1\n\xc3\xa9 = 1\n") == SourceLocation{2, 1});
+  CHECK(at("x = '\xc3\xa9' \xcd\x9b") == SourceLocation{1, 9});
+  CHECK(at("x = 1\n\v[[[a]]]") == SourceLocation{2, 1});
+  CHECK(at("x = \"\"\"\\\n \xc2\xa7\"\"\"\n") == SourceLocation{2, 2});
+  CHECK(parse_toml("x = \"\xc2\xa7\" # \xc2\xa7\n'\xc2\xa7' = 1\n", "x").has_value());
+  CHECK(parse_toml("x = \"\"\"\\\n a\xc2\xa7\n\xc2\xa7\"\"\"\n", "x").has_value());
 }
 
 TEST_CASE("empty and binary files are errors") {
