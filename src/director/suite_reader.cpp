@@ -174,7 +174,6 @@ void TableReader::finish() {
 
 void TableReader::refuse(std::string_view key, SourceLocation where, std::string message) {
   // A part that cannot be read ("grants.checkout") leaves the whole ("grants") incomplete.
-  where_.unread.insert(full_key(key));
   where_.unread.insert(full_key(key.substr(0, key.find('.'))));
   problems_.add(where, std::move(message));
 }
