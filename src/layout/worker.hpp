@@ -108,8 +108,8 @@ struct WorkerHeader {
   std::uint32_t worker_id;
   std::uint32_t lanes;
   std::uint64_t ring_records;           // a power of two, per lane
-  std::atomic<std::uint32_t> finished;  // 1: the process detached in order
-  std::uint32_t zero0;
+  std::atomic<std::uint32_t> finished;    // 1: the process detached in order
+  std::atomic<std::uint32_t> lanes_used;  // bit n: memory for lane n is there, a thread had it
   std::uint64_t zero1;
   // Which block and generation an open index stands for: generation 32 | block id 32, 0 none.
   alignas(kLine) std::atomic<std::uint64_t> opens[kMaxOpens - 16];

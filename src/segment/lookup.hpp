@@ -39,6 +39,16 @@ struct Tables {
          header.old_table.load(std::memory_order_relaxed) == tables.old.word;
 }
 
+// Whether all that changed is that the growth which `tables` shows has ended.
+[[nodiscard]] inline bool tables_only_finished(const BlockMemory& memory,
+                                               const Tables& tables) noexcept {
+  const auto& header = memory.header();
+  return tables.is_growing() &&
+         header.table.load(std::memory_order_acquire) == tables.current.word &&
+         header.old_table.load(std::memory_order_acquire) ==
+             layout::TableWord::idle(tables.current.id()).word;
+}
+
 enum class Found : std::uint8_t { hit, absent, corrupt };
 
 // A hit hands the node to `use` (see probe.hpp); a tombstone is a hit. `absent` linearises at the

@@ -67,9 +67,10 @@ namespace detail {
 
 enum class Look : std::uint8_t { hit, other_key, changed, corrupt };
 
-// One look at a slot whose tag matches. `view` has slot, ref and ver.
-template <typename Use>
-Look look_at_node(const BlockMemory& memory, const KeyView& key, SlotView& view, Use&& use) {
+// One look at a slot that holds a node. `view` has slot, ref and ver. `wanted` looks at the node's
+// shape and key.
+template <typename Wanted, typename Use>
+Look look_at_node(const BlockMemory& memory, SlotView& view, Wanted&& wanted, Use&& use) {
   view.node = memory.node(view.ref.offset());
   if (view.node == nullptr) return unchanged(view) ? Look::corrupt : Look::changed;
   view.gen = view.node->gen.load(std::memory_order_acquire);
@@ -79,12 +80,22 @@ Look look_at_node(const BlockMemory& memory, const KeyView& key, SlotView& view,
   // The hit linearises here: gen was read while the slot held this node.
   if (view.slot->low.load(std::memory_order_acquire) != view.ref.word) return Look::changed;
   view.shape = layout::Shape::unpack(view.node->shape.load(std::memory_order_relaxed));
-  if (!key_matches(memory, view, key)) return unchanged(view) ? Look::other_key : Look::changed;
+  if (!wanted(view)) return unchanged(view) ? Look::other_key : Look::changed;
   use(view);
   if (unchanged(view)) return Look::hit;
   const auto gen = memory.authentic_gen(view.ref.offset());
   const bool same = gen && layout::incarnation_of(*gen) == layout::incarnation_of(view.gen);
   return same ? Look::hit : Look::changed;
+}
+
+// The same for whatever key the slot has.
+template <typename Use>
+Look look_at_any_node(const BlockMemory& memory, SlotView& view, Use&& use) {
+  const auto fits = [&](const SlotView& at) {
+    return memory.holds(at.ref.offset(), at.shape.node_bytes());
+  };
+  const Look look = look_at_node(memory, view, fits, use);
+  return look == Look::other_key ? Look::corrupt : look;
 }
 
 }  // namespace detail
@@ -120,7 +131,9 @@ ProbeResult probe(const BlockMemory& memory, const TableView& table, const KeyVi
           view.slot->low.load(std::memory_order_seq_cst) != view.ref.word) {
         continue;
       }
-      const detail::Look look = detail::look_at_node(memory, key, view, use);
+      const detail::Look look = detail::look_at_node(
+          memory, view, [&](const SlotView& at) { return detail::key_matches(memory, at, key); },
+          use);
       if (protect) hazard->clear();
       if (look == detail::Look::hit) return result.end = ProbeEnd::hit, result;
       if (look == detail::Look::other_key) break;

@@ -258,14 +258,13 @@ RecoveryReport recover_in_block(const WorkerMemory& worker, WorkerId id,
                                 const RecoveredBlock& block) {
   RecoveryReport report;
   for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+    if (!worker.is_lane_used(lane)) continue;
     LaneRecovery recovery(worker, lane, owner_of(id, lane), block, report);
     recovery.side();
     recovery.main();
   }
   // Only now may others adopt the pages: the nodes in flight have been decided.
-  for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
-    report.pages += orphan_pages_of(*block.memory, owner_of(id, lane));
-  }
+  report.pages = orphan_pages_of(*block.memory, id);
   release_readers(*block.readers, id);
   return report;
 }

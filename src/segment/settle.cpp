@@ -47,6 +47,7 @@ Result<void> settle(BlockMemory& memory, std::span<const IntentSource> workers) 
   if (auto done = platform::membarrier_everywhere(); !done) return done;
   for (const IntentSource& source : workers) {
     for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+      if (!source.worker->is_lane_used(lane)) continue;
       const Named named = named_by(source.worker->lane(lane).intent, source.open);
       if (named.in_flight) bump(memory, named);
     }
@@ -58,6 +59,7 @@ bool is_table_in_use(const BlockMemory&, std::uint64_t page,
                      std::span<const IntentSource> workers) {
   for (const IntentSource& source : workers) {
     for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+      if (!source.worker->is_lane_used(lane)) continue;
       const auto& head = source.worker->lane(lane);
       const Named named = named_by(head.intent, source.open);
       if (named.in_flight && named.table.page() == page) return true;

@@ -106,8 +106,9 @@ class ThreadHeap {
   std::uint64_t seen_orphans_ = 0;
 };
 
-// Takes the owner off every page of `owner`, which is dead or leaves, and gives back what holds
-// nothing. Idempotent. Returns the pages that lost their owner.
+// Takes the owner off every page of a lane that leaves, or of all lanes of a worker that is dead,
+// and gives back what holds nothing. Idempotent. Returns the pages that lost their owner.
 std::uint64_t orphan_pages_of(BlockMemory& memory, OwnerId owner);
+std::uint64_t orphan_pages_of(BlockMemory& memory, WorkerId worker);
 
 }  // namespace sessionblocks::segment

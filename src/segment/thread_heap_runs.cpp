@@ -155,39 +155,55 @@ bool is_named_table(const BlockMemory& memory, std::uint64_t page) {
   return false;
 }
 
-}  // namespace
+// Takes the owner off one page, or gives it back. True when it lost its owner.
+bool orphan_page(BlockMemory& memory, PagePool& pool, std::uint64_t page, std::uint64_t word) {
+  PageDescriptor& descriptor = memory.descriptor(page);
+  PageEntry entry = PageEntry::unpack(word);
+  SESSIONBLOCKS_CRASH("orphan.page");
+  const auto state = state_of(
+      reinterpret_cast<const Node*>(memory.page_bytes(page))->gen.load(std::memory_order_acquire));
+  const bool holds_nothing = entry.kind == PageKind::claimed ||
+                             (entry.kind == PageKind::run_part && !part_has_head(memory, page));
+  if (holds_nothing) {
+    pool.return_page(page);
+    return false;
+  }
+  if ((entry.kind == PageKind::table_head && !is_named_table(memory, page)) ||
+      (entry.kind == PageKind::run_head &&
+       (state == NodeState::untouched || state == NodeState::collected))) {
+    pool.return_run(page);
+    return false;
+  }
+  if (entry.kind == PageKind::run_part || entry.kind == PageKind::free) return false;
+  entry.owner = OwnerId{};
+  return descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
+}
 
-std::uint64_t orphan_pages_of(BlockMemory& memory, OwnerId owner) {
+template <typename IsOwner>
+std::uint64_t orphan_pages(BlockMemory& memory, IsOwner&& is_owner) {
   auto& header = memory.header();
-  PagePool pool(memory, owner);
+  PagePool pool(memory, OwnerId{});
   const std::uint64_t top =
       std::min(header.page_watermark.load(std::memory_order_acquire), memory.page_count());
   std::uint64_t orphans = 0;
-  for (std::uint64_t page = 0; page < top; ++page) {
-    if (!memory.has_pages(page, 1)) break;
-    PageDescriptor& descriptor = memory.descriptor(page);
-    std::uint64_t word = descriptor.entry.load(std::memory_order_acquire);
-    PageEntry entry = PageEntry::unpack(word);
-    if (entry.owner != owner) continue;
-    SESSIONBLOCKS_CRASH("orphan.page");
-    const auto state = state_of(reinterpret_cast<const Node*>(memory.page_bytes(page))
-                                    ->gen.load(std::memory_order_acquire));
-    const bool holds_nothing = entry.kind == PageKind::claimed ||
-                               (entry.kind == PageKind::run_part && !part_has_head(memory, page));
-    if (holds_nothing) {
-      pool.return_page(page);
-    } else if ((entry.kind == PageKind::table_head && !is_named_table(memory, page)) ||
-               (entry.kind == PageKind::run_head &&
-                (state == NodeState::untouched || state == NodeState::collected))) {
-      pool.return_run(page);
-    } else if (entry.kind != PageKind::run_part) {
-      entry.owner = OwnerId{};
-      descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
-      ++orphans;
-    }
+  for (std::uint64_t page = 0; page < top && memory.has_pages(page, 1); ++page) {
+    const std::uint64_t word = memory.descriptor(page).entry.load(std::memory_order_acquire);
+    const OwnerId owner = PageEntry::unpack(word).owner;
+    if (raw(owner) == 0 || !is_owner(owner)) continue;
+    if (orphan_page(memory, pool, page, word)) ++orphans;
   }
   if (orphans > 0) header.orphan_pages.fetch_add(orphans, std::memory_order_release);
   return orphans;
+}
+
+}  // namespace
+
+std::uint64_t orphan_pages_of(BlockMemory& memory, OwnerId owner) {
+  return orphan_pages(memory, [&](OwnerId candidate) { return candidate == owner; });
+}
+
+std::uint64_t orphan_pages_of(BlockMemory& memory, WorkerId worker) {
+  return orphan_pages(memory, [&](OwnerId candidate) { return worker_of(candidate) == worker; });
 }
 
 }  // namespace sessionblocks::segment

@@ -20,7 +20,11 @@ class WorkerMemory {
     return *reinterpret_cast<layout::WorkerHeader*>(base_);
   }
   [[nodiscard]] std::uint64_t ring_records() const noexcept { return ring_records_; }
-  // Precondition for the three: lane < layout::kLanes.
+  // Whether the lane was ever taken; only then its pages may be touched (holes cost memory).
+  [[nodiscard]] bool is_lane_used(unsigned lane) const noexcept {
+    return ((header().lanes_used.load(std::memory_order_acquire) >> lane) & 1U) != 0;
+  }
+  // Precondition for the three: lane < layout::kLanes, and it is used.
   [[nodiscard]] layout::LaneHead& lane(unsigned lane) const noexcept {
     return *reinterpret_cast<layout::LaneHead*>(base_ + layout::lane_at(lane, ring_records_));
   }

@@ -63,6 +63,7 @@ struct Worker {
         bytes(layout::worker_bytes(kRingRecords)),
         memory(bytes.data(), kRingRecords) {
     REQUIRE(format_worker(bytes.span(), worker_id, kRingRecords));
+    memory.header().lanes_used.store(~0U);
   }
   [[nodiscard]] RecoveryReport recover() {
     return recover_in_block(memory, worker_id,
