@@ -29,7 +29,7 @@ constexpr std::int64_t kFirstSecond = 1'747'008'000;  // 12 May 2025, 00:00 UTC
 constexpr std::int64_t kDays = 5;
 constexpr std::uint64_t kPeople = 60'000;
 constexpr std::uint64_t kCrawlers = 40;
-constexpr std::uint64_t kPages = 8'000;
+constexpr std::uint64_t kPages = 4'000;
 
 std::uint64_t mix(std::uint64_t value) {  // splitmix64's finaliser
   value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9U;
