@@ -93,40 +93,47 @@ class AuditRingWriter {
   std::uint64_t drained_;  // as last seen
 };
 
+// Places are the reader's own, kept outside the segment: what is released, what is copied, and
+// who does which, are the caller's (one thread copies, another may release what is written away).
 class AuditRingReader {
  public:
-  // `read` is the reader's own index, kept outside the segment (a log knows it after a restart).
-  AuditRingReader(layout::LaneHead& lane, const RingCell* cells, std::uint64_t capacity,
-                  std::uint64_t read) noexcept
-      : lane_(&lane), cells_(cells), mask_(capacity - 1), read_(read) {}
+  AuditRingReader(layout::LaneHead& lane, const RingCell* cells, std::uint64_t capacity) noexcept
+      : lane_(&lane), cells_(cells), mask_(capacity - 1) {}
 
-  [[nodiscard]] std::uint64_t read_index() const noexcept { return read_; }
-  // How many cells wait; more than the capacity: the index is forged.
-  [[nodiscard]] std::uint64_t pending() const noexcept {
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
+  // The shared write index, unchecked.
+  [[nodiscard]] std::uint64_t written() const noexcept {
     // A2 (acquire): pairs with R2.
-    return lane_->ring_written.load(std::memory_order_acquire) - read_;
+    return lane_->ring_written.load(std::memory_order_acquire);
   }
-  [[nodiscard]] bool is_forged(std::uint64_t pending_cells) const noexcept {
-    return pending_cells > mask_ + 1;
+  // What the reader had released when it last ran, unchecked.
+  [[nodiscard]] std::uint64_t released() const noexcept {
+    // Relaxed: only readers store it, and one reader follows another through the log.
+    return lane_->ring_drained.load(std::memory_order_relaxed);
   }
-  // Copies up to `out.size()` of `pending_cells` cells; the writer keeps them until release().
-  std::size_t copy(std::uint64_t pending_cells, std::span<RingCell> out) const noexcept {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(pending_cells, out.size()));
-    for (std::size_t i = 0; i < count; ++i) detail::load_cell(cells_[(read_ + i) & mask_], out[i]);
-    return count;
+  // Whether an honest writer can have `written` when all before `released_at` was released and
+  // all before `copied` was seen written.
+  [[nodiscard]] bool is_plausible(std::uint64_t written_index, std::uint64_t released_at,
+                                  std::uint64_t copied) const noexcept {
+    const std::uint64_t ahead = written_index - released_at;
+    return ahead <= capacity() && ahead >= copied - released_at;
   }
-  // What was copied is safe elsewhere: the writer may use its cells again.
-  void release(std::uint64_t cells) noexcept {
-    read_ += cells;
-    // R1 (release): our loads of the cells before the index that frees them. Pairs with A1.
-    lane_->ring_drained.store(read_, std::memory_order_release);
+  // Copies the cells [from, from + out.size()), which a plausible write index covers.
+  void copy(std::uint64_t from, std::span<RingCell> out) const noexcept {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      detail::load_cell(cells_[(from + i) & mask_], out[i]);
+  }
+  // What was copied before `end` is safe elsewhere: the writer may use its cells again.
+  void release(std::uint64_t end) noexcept {
+    // R1 (release): our loads of the cells (of another thread through its queue) before the index
+    // that frees them. Pairs with A1.
+    lane_->ring_drained.store(end, std::memory_order_release);
   }
 
  private:
   layout::LaneHead* lane_;
   const RingCell* cells_;
   std::uint64_t mask_;
-  std::uint64_t read_;
 };
 
 }  // namespace sessionblocks

@@ -1,0 +1,266 @@
+#include "flowlog/drainer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#include "platform/clock.hpp"
+
+namespace sessionblocks::flowlog {
+
+namespace {
+using std::chrono::microseconds;
+constexpr microseconds kShortestNap{20};
+constexpr microseconds kLongestNap{1'000};
+// A batch below this waits for more, unless somebody asks: each costs a frame header.
+constexpr std::uint64_t kSmallBatch = 512;
+constexpr unsigned kPatience = 8;  // passes of kLongestNap that a small batch may wait at most
+
+layout::LaneHead& head_of(std::span<std::byte> segment, unsigned lane, std::uint64_t records) {
+  return *reinterpret_cast<layout::LaneHead*>(segment.data() + layout::lane_at(lane, records));
+}
+const RingCell* ring_of(std::span<std::byte> segment, unsigned lane, std::uint64_t records) {
+  return reinterpret_cast<const RingCell*>(segment.data() + layout::lane_at(lane, records) +
+                                           layout::kLaneHeadBytes + layout::kLaneCounterBytes);
+}
+const layout::OpenCounters& counters_of(std::span<std::byte> segment, unsigned lane,
+                                        std::uint64_t records, unsigned open) {
+  return reinterpret_cast<const layout::OpenCounters*>(
+      segment.data() + layout::lane_at(lane, records) + layout::kLaneHeadBytes)[open];
+}
+}  // namespace
+
+Drainer::~Drainer() {
+  stop();
+}
+
+void Drainer::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Drainer::stop() {
+  {
+    const std::lock_guard lock(nap_lock_);
+    stopping_ = true;
+  }
+  nap_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> Drainer::add_worker(WorkerId worker, std::span<std::byte> segment,
+                                 std::uint64_t ring_records, const LogState& adopted) {
+  constexpr std::uint64_t kMaxRingRecords = std::uint64_t{1} << 32U;
+  const bool is_size_right = std::has_single_bit(ring_records) &&
+                             ring_records >= layout::kMinRingRecords &&
+                             ring_records <= kMaxRingRecords;
+  if (!is_size_right || segment.size() < layout::worker_bytes(ring_records)) {
+    return fail(Errc::invalid_argument, "rings of worker " + std::to_string(raw(worker)));
+  }
+  Worker added;
+  added.opens = std::make_shared<OpenTable>();
+  added.segment = segment;
+  added.ring_records = ring_records;
+  for (const auto& [open, block] : adopted.opens) {
+    if (open.first == raw(worker) && open.second < layout::kOpens) {
+      added.opens->set(open.second, block);
+    }
+  }
+  for (unsigned i = 0; i < layout::kLanes; ++i) {
+    const LaneRef ref{raw(worker), static_cast<std::uint16_t>(i)};
+    const auto start = adopted.next.find(ref);
+    const AuditRingReader ring(head_of(segment, i, ring_records), ring_of(segment, i, ring_records),
+                               ring_records);
+    added.lanes.push_back(std::make_shared<Lane>(
+        ref, ring, start == adopted.next.end() ? 0 : start->second, added.opens));
+  }
+  const std::lock_guard lock(workers_lock_);
+  if (!workers_.try_emplace(worker, std::move(added)).second) {
+    return fail(Errc::exists, "worker " + std::to_string(raw(worker)));
+  }
+  workers_seen_.fetch_add(1, std::memory_order_release);
+  return {};
+}
+
+std::vector<std::shared_ptr<Lane>> Drainer::lanes_of(WorkerId worker) const {
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  return at == workers_.end() ? std::vector<std::shared_ptr<Lane>>() : at->second.lanes;
+}
+
+Result<void> Drainer::set_open(WorkerId worker, unsigned open, BlockRef block) {
+  if (open >= layout::kOpens) return fail(Errc::invalid_argument, "open index");
+  const BlockRef old = open_of(worker, open);
+  if (old.word != 0 && old != block) {
+    if (auto drained = drain_fully(worker); !drained) return drained;
+  }
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  if (at == workers_.end()) return fail(Errc::not_found, "worker of an open block");
+  at->second.opens->set(open, block);
+  return {};
+}
+
+BlockRef Drainer::open_of(WorkerId worker, unsigned open) const {
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  return at == workers_.end() ? BlockRef{} : at->second.opens->get(open);
+}
+
+Result<void> Drainer::drain_fully(WorkerId worker) {
+  struct Target {
+    std::shared_ptr<Lane> lane;
+    std::uint64_t end;
+  };
+  std::vector<Target> targets;
+  for (auto& lane : lanes_of(worker)) {
+    const std::uint64_t end = lane->published();
+    targets.push_back({std::move(lane), end});
+  }
+  if (targets.empty()) return fail(Errc::not_found, "worker " + std::to_string(raw(worker)));
+  {
+    const std::lock_guard lock(nap_lock_);
+    hurry_ = true;
+  }
+  nap_.notify_all();
+  const bool is_done = writer_->wait_until([&] {
+    return std::all_of(targets.begin(), targets.end(), [](const Target& target) {
+      return target.lane->is_forged() || target.lane->released() >= target.end;
+    });
+  });
+  if (!is_done) return fail(Errc::io_error, "the log cannot be written");
+  return {};
+}
+
+void Drainer::remove_worker(WorkerId worker) {
+  (void)drain_fully(worker);  // a disk that refuses: what was copied is kept, the rest is a gap
+  for (const auto& lane : lanes_of(worker)) {
+    Note note;
+    note.kind = NoteKind::undrained;
+    note.worker = lane->ref().worker;
+    note.lane = lane->ref().lane;
+    note.number = lane->detach();
+    if (note.number != 0) writer_->add_note(std::move(note));
+  }
+  const std::lock_guard lock(workers_lock_);
+  workers_.erase(worker);
+  workers_seen_.fetch_add(1, std::memory_order_release);
+}
+
+std::vector<Note> Drainer::counts_of(WorkerId worker) const {
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  if (at == workers_.end()) return {};
+  const Worker& from = at->second;
+  std::map<BlockRef, Note> rows;
+  for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+    const auto& head = head_of(from.segment, lane, from.ring_records);
+    // A lane that no thread ever took has no counters; its pages need not exist.
+    if (head.thread_id.load(std::memory_order_relaxed) == 0) continue;
+    rows[{}].number += head.ring_lost.load(std::memory_order_relaxed);
+    for (unsigned open = 0; open < layout::kOpens; ++open) {
+      const BlockRef block = from.opens->get(open);
+      if (block.word == 0) continue;
+      const auto& counters = counters_of(from.segment, lane, from.ring_records, open);
+      rows[block].number += counters.reads.load(std::memory_order_relaxed);
+      rows[block].second += counters.writes.load(std::memory_order_relaxed);
+    }
+  }
+  std::vector<Note> notes;
+  for (auto& [block, note] : rows) {
+    if (note.number == 0 && note.second == 0) continue;
+    note.kind = NoteKind::counted;
+    note.worker = raw(worker);
+    note.block = block;
+    notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+void Drainer::learn_ahead(KeyBook& keys) {
+  const std::lock_guard lock(workers_lock_);
+  for (auto& [id, worker] : workers_) {
+    for (const auto& lane : worker.lanes) lane->learn_ahead(keys, scratch_);
+  }
+}
+
+void Drainer::report_forged(const Lane& lane, std::uint64_t at, std::string_view why) {
+  Note note;
+  note.kind = NoteKind::lane_forged;
+  note.worker = lane.ref().worker;
+  note.lane = lane.ref().lane;
+  note.number = at;
+  note.text = why;
+  writer_->add_note(note);
+  writer_->announce_progress();
+  if (events_) events_({LogEvent::Kind::lane_forged, lane.ref(), std::string(why)});
+}
+
+// Takes what the lane has now; what comes meanwhile waits for the next pass, so that a fast
+// worker does not keep the others waiting.
+void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
+  std::uint64_t left = lane->waiting();
+  while (left != 0) {
+    if (spare_ == nullptr) spare_ = writer_->empty_batch();
+    if (spare_ == nullptr) return;
+    const Lane::Taken taken = lane->take(spare_->cells);
+    if (taken.cells != 0) {
+      spare_->lane = lane;
+      spare_->first = taken.first;
+      spare_->count = taken.cells;
+      spare_->now_ms = platform::monotonic_coarse_ms();
+      writer_->hand_over(std::exchange(spare_, nullptr));
+      handed_over_ = true;
+    }
+    if (!taken.forged.empty()) {
+      report_forged(*lane, taken.first + taken.cells, taken.forged);
+    }
+    if (taken.cells == 0) return;
+    left -= std::min<std::uint64_t>(left, taken.cells);
+  }
+}
+
+unsigned Drainer::pass(bool take_all) {
+  const std::uint64_t seen = workers_seen_.load(std::memory_order_acquire);
+  if (seen != lanes_seen_) {
+    const std::lock_guard lock(workers_lock_);
+    lanes_.clear();
+    for (const auto& [id, worker] : workers_) {
+      lanes_.insert(lanes_.end(), worker.lanes.begin(), worker.lanes.end());
+    }
+    lanes_seen_ = seen;
+  }
+  unsigned fullest = 0;
+  handed_over_ = false;
+  for (const auto& lane : lanes_) {
+    const std::uint64_t waiting = lane->waiting();
+    if (waiting == 0) continue;
+    fullest = std::max(fullest, static_cast<unsigned>(waiting * 16 / lane->capacity()) + 1);
+    const bool is_small = waiting < std::min(kSmallBatch, lane->capacity() / 4);
+    if (!is_small || take_all) drain_lane(lane);
+  }
+  if (handed_over_) writer_->wake();
+  return fullest;
+}
+
+void Drainer::run() {
+  microseconds nap = kShortestNap;
+  unsigned waited = 0;
+  while (true) {
+    bool take_all = false;
+    bool is_last = false;
+    {
+      std::unique_lock lock(nap_lock_);
+      nap_.wait_for(lock, nap, [this] { return hurry_ || stopping_; });
+      take_all = std::exchange(hurry_, false);
+      is_last = stopping_;
+    }
+    take_all = take_all || is_last || ++waited >= kPatience;
+    const unsigned fullest = pass(take_all);
+    if (take_all) waited = 0;
+    if (is_last) break;
+    // A quarter full: look as often as we can. Little: look less often, batches grow.
+    nap = fullest > 4 ? kShortestNap : std::min(nap * 2, kLongestNap);
+  }
+}
+
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,89 @@
+// The thread that takes records out of the workers' rings before they fill.
+//
+// It looks, naps and never spins: 20 us while a ring fills fast, up to 1 ms when little comes. It
+// copies and checks; the log writer's thread does the rest and gives the cells back.
+// add_worker, set_open, drain_fully and remove_worker are the director's, from any one thread; a
+// worker's memory must stay mapped between add_worker and the return of remove_worker.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <sessionblocks/error.hpp>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "flowlog/lane.hpp"
+#include "flowlog/log_writer.hpp"
+#include "layout/worker.hpp"
+
+namespace sessionblocks::flowlog {
+
+class Drainer {
+ public:
+  Drainer(LogWriter& writer, LogEvents events) : writer_(&writer), events_(std::move(events)) {}
+  ~Drainer();  // stop()
+  Drainer(const Drainer&) = delete;
+  Drainer& operator=(const Drainer&) = delete;
+
+  void start();
+  // Takes what is there and ends the thread; the writer must still run.
+  void stop();
+
+  // `adopted` says where each lane goes on (what the log has of it; absent: at 0), and what its
+  // `open`s meant: all are known before the first cell is taken.
+  // invalid_argument: a segment too small for its rings, or a ring size that is no power of two.
+  [[nodiscard]] Result<void> add_worker(WorkerId worker, std::span<std::byte> segment,
+                                        std::uint64_t ring_records, const LogState& adopted);
+  // From now on `open` in this worker's records stands for this block. If it stood for another,
+  // the records that used it are drained first.
+  [[nodiscard]] Result<void> set_open(WorkerId worker, unsigned open, BlockRef block);
+  [[nodiscard]] BlockRef open_of(WorkerId worker, unsigned open) const;
+  // Returns when all that the worker had published is in the log; for forged lanes, all before the
+  // forgery. io_error: the disk refuses; not_found: no such worker.
+  [[nodiscard]] Result<void> drain_fully(WorkerId worker);
+  // Drains, as far as the disk takes it, and lets go of the memory.
+  void remove_worker(WorkerId worker);
+  // Operations of a worker that have no records, as the worker itself counted them.
+  [[nodiscard]] std::vector<Note> counts_of(WorkerId worker) const;
+
+  // Writer thread: LogFile::LearnKeys.
+  void learn_ahead(KeyBook& keys);
+
+ private:
+  struct Worker {
+    std::vector<std::shared_ptr<Lane>> lanes;
+    std::shared_ptr<OpenTable> opens;
+    std::span<std::byte> segment;
+    std::uint64_t ring_records = 0;
+  };
+
+  void run();
+  // One look at every lane; returns how full the fullest ring was, in 1/16.
+  [[nodiscard]] unsigned pass(bool take_all);
+  void drain_lane(const std::shared_ptr<Lane>& lane);
+  void report_forged(const Lane& lane, std::uint64_t at, std::string_view why);
+  [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes_of(WorkerId worker) const;
+
+  LogWriter* writer_;
+  LogEvents events_;
+  mutable std::mutex workers_lock_;
+  std::map<WorkerId, Worker> workers_;          // under workers_lock_
+  std::vector<std::shared_ptr<Lane>> lanes_;    // drain thread: what pass() looks at
+  std::atomic<std::uint64_t> workers_seen_{0};  // raised when workers_ changes
+  std::uint64_t lanes_seen_ = 0;                // drain thread
+  Batch* spare_ = nullptr;                      // drain thread
+  bool handed_over_ = false;                    // drain thread: the writer is to be woken
+  std::vector<RingCell> scratch_;               // writer thread
+
+  std::mutex nap_lock_;
+  std::condition_variable nap_;
+  bool hurry_ = false;     // under nap_lock_: somebody waits for a drain
+  bool stopping_ = false;  // under nap_lock_
+  std::thread thread_;
+};
+
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,70 @@
+#include "flowlog/flow_log.hpp"
+
+namespace sessionblocks::flowlog {
+
+FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
+    : adopted_(file.state()),
+      writer_(std::move(file), on_full_disk, events),
+      drainer_(writer_, events) {
+  writer_.start([this](KeyBook& keys) { drainer_.learn_ahead(keys); });
+  drainer_.start();
+}
+
+Result<std::unique_ptr<FlowLog>> FlowLog::open(FlowLogConfig config, LogEvents events) {
+  auto file = LogFile::open(std::move(config.log));
+  if (!file) return tl::unexpected(std::move(file).error());
+  return std::unique_ptr<FlowLog>(
+      new FlowLog(std::move(*file), config.on_full_disk, std::move(events)));
+}
+
+FlowLog::~FlowLog() {
+  // Workers that are still there go on with the next director: their rings keep what is left.
+  for (const WorkerId worker : workers_) (void)drainer_.drain_fully(worker);
+  drainer_.stop();
+  writer_.stop();
+}
+
+Result<void> FlowLog::add_worker(WorkerId worker, std::span<std::byte> segment,
+                                 std::uint64_t ring_records, std::string_view scope) {
+  auto added = drainer_.add_worker(worker, segment, ring_records, adopted_);
+  if (!added) return added;
+  workers_.insert(worker);
+  Note note;
+  note.kind = NoteKind::worker_added;
+  note.worker = raw(worker);
+  note.text = scope;
+  writer_.add_note(std::move(note));
+  return {};
+}
+
+Result<void> FlowLog::open_block(WorkerId worker, unsigned open, BlockRef block,
+                                 std::string_view name) {
+  if (auto set = drainer_.set_open(worker, open, block); !set) return set;
+  Note note;
+  note.kind = NoteKind::opened;
+  note.worker = raw(worker);
+  note.open = static_cast<std::uint16_t>(open);
+  note.block = block;
+  note.text = name;
+  writer_.add_note(std::move(note));
+  return {};
+}
+
+void FlowLog::remove_worker(WorkerId worker) {
+  if (workers_.erase(worker) == 0) return;
+  (void)drainer_.drain_fully(worker);
+  for (Note& note : drainer_.counts_of(worker)) writer_.add_note(std::move(note));
+  drainer_.remove_worker(worker);
+  Note note;
+  note.kind = NoteKind::worker_removed;
+  note.worker = raw(worker);
+  writer_.add_note(std::move(note));
+}
+
+void FlowLog::note(std::string_view text) {
+  Note note;
+  note.text = text;
+  writer_.add_note(std::move(note));
+}
+
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,54 @@
+// FlowLog: every read and write of every worker, on disk, in order, once.
+//
+// The director's face of the log. open() takes up what an earlier director left; then workers are
+// added, their open blocks named, and the rings drain by themselves. All functions are for one
+// thread (the director's event loop); none waits for a disk that refuses.
+#pragma once
+
+#include <memory>
+#include <sessionblocks/error.hpp>
+#include <set>
+#include <string_view>
+
+#include "flowlog/drainer.hpp"
+#include "flowlog/log_writer.hpp"
+
+namespace sessionblocks::flowlog {
+
+struct FlowLogConfig {
+  LogConfig log;
+  OnFullDisk on_full_disk = OnFullDisk::wait;
+};
+
+class FlowLog {
+ public:
+  // Errors as LogFile::open.
+  [[nodiscard]] static Result<std::unique_ptr<FlowLog>> open(FlowLogConfig config,
+                                                             LogEvents events = {});
+  ~FlowLog();  // takes what is there, writes it, ends the threads
+
+  // `segment` stays mapped until remove_worker returns or this ends. A worker that the log knows
+  // goes on where the log ends; what `open` meant for it is known again.
+  [[nodiscard]] Result<void> add_worker(WorkerId worker, std::span<std::byte> segment,
+                                        std::uint64_t ring_records, std::string_view scope);
+  // Before the worker is told of it.
+  [[nodiscard]] Result<void> open_block(WorkerId worker, unsigned open, BlockRef block,
+                                        std::string_view name);
+  [[nodiscard]] Result<void> drain_fully(WorkerId worker) { return drainer_.drain_fully(worker); }
+  void remove_worker(WorkerId worker);
+  // What the director did, in the same chain as the records.
+  void note(std::string_view text);
+
+  [[nodiscard]] LogTotals totals() const noexcept { return writer_.totals(); }
+  [[nodiscard]] bool is_refused() const noexcept { return writer_.is_refused(); }
+
+ private:
+  FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events);
+
+  LogState adopted_;  // as the log stood at open()
+  LogWriter writer_;
+  Drainer drainer_;
+  std::set<WorkerId> workers_;
+};
+
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,156 @@
+#include "flowlog/lane.hpp"
+
+#include <algorithm>
+
+#include "layout/node.hpp"
+
+namespace sessionblocks::flowlog {
+
+namespace {
+
+constexpr std::size_t kScanCells = 4'096;
+
+// Why no honest worker publishes this record; empty when one may.
+std::string_view objection(const RingCell& record, const OpenTable& opens) noexcept {
+  const auto op = static_cast<Op>(record.op);
+  if (op < Op::define_key || op > Op::drop) return "a record of no known operation";
+  if ((record.flags & ~layout::kInlineKey) != 0) return "a record with unknown flags";
+  if (record.count == 0) return "a record of no operations";
+  if (opens.get(record.open).word == 0) return "a record of a block that is not open";
+  const bool is_inline = (record.flags & layout::kInlineKey) != 0;
+  if (is_inline && (record.value_bytes == 0 || record.value_bytes > layout::kMaxKeyBytes)) {
+    return "a record with a key of impossible size";
+  }
+  if (op == Op::define_key && (!is_inline || record.key_id == 0)) return "a definition of no key";
+  if (op != Op::define_key && is_inline && record.key_id != 0) {
+    return "a record with both a key and its id";
+  }
+  return {};
+}
+
+std::uint64_t cells_of(const RingCell& record) noexcept {
+  return 1 + ((record.flags & layout::kInlineKey) != 0 ? key_cells(record.value_bytes) : 0);
+}
+
+}  // namespace
+
+CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
+                      const OpenTable& opens) noexcept {
+  CellCheck check;
+  while (check.cells < cells.size()) {
+    const RingCell& record = cells[check.cells];
+    check.forged = objection(record, opens);
+    if (!check.forged.empty()) break;
+    const std::uint64_t end = check.cells + cells_of(record);
+    if (end > pending) {
+      check.forged = "a key that is cut short";
+      break;
+    }
+    if (end > cells.size()) break;
+    check.cells = static_cast<std::size_t>(end);
+  }
+  return check;
+}
+
+Lane::Lane(LaneRef lane, AuditRingReader ring, std::uint64_t start,
+           std::shared_ptr<OpenTable> opens)
+    : lane_(lane),
+      capacity_(ring.capacity()),
+      opens_(std::move(opens)),
+      ring_(ring),
+      taken_(start),
+      scanned_(start),
+      released_(start) {
+  // Cells before the shared index may have been used again. It is ahead of the log when the log
+  // was lost; it is behind when a director died between writing and giving back.
+  const std::uint64_t written = ring.written();
+  const std::uint64_t shared = ring.released();
+  const bool is_ahead = shared > start && shared <= written && written - shared <= capacity_;
+  if (is_ahead) released_ = taken_ = scanned_ = shared;
+  if (!is_ahead && shared < start && start <= written) ring_->release(start);
+}
+
+Lane::Taken Lane::take(std::span<RingCell> out) {
+  const std::lock_guard lock(memory_);
+  Taken taken{.first = taken_, .cells = 0, .waiting = 0, .forged = {}};
+  if (!ring_ || is_forged()) return taken;
+  const std::uint64_t written = ring_->written();
+  CellCheck check;
+  if (!ring_->is_plausible(written, released(), taken_)) {
+    check.forged = "a write index that no writer can have reached";
+  } else {
+    taken.waiting = written - taken_;
+    const auto count = std::min<std::uint64_t>(taken.waiting, out.size());
+    const auto cells = out.first(static_cast<std::size_t>(count));
+    ring_->copy(taken_, cells);
+    check = check_cells(cells, taken.waiting, *opens_);
+  }
+  taken.cells = check.cells;
+  taken.forged = check.forged;
+  taken_ += check.cells;
+  if (!check.forged.empty()) forged_.store(true, std::memory_order_release);
+  return taken;
+}
+
+std::uint64_t Lane::waiting() const {
+  const std::lock_guard lock(memory_);
+  if (!ring_ || is_forged()) return 0;
+  const std::uint64_t written = ring_->written();
+  return ring_->is_plausible(written, released(), taken_) ? written - taken_ : 1;
+}
+
+void Lane::release(std::uint64_t end) {
+  const std::lock_guard lock(memory_);
+  released_.store(end, std::memory_order_release);
+  if (ring_) ring_->release(end);
+}
+
+void Lane::learn_ahead(KeyBook& keys, std::vector<RingCell>& scratch) {
+  const std::lock_guard lock(memory_);
+  if (!ring_ || is_forged()) return;
+  const std::uint64_t written = ring_->written();
+  if (!ring_->is_plausible(written, released(), released())) return;
+  // Both begin records: what was released ends between records, and so does what was scanned.
+  if (scanned_ < released()) scanned_ = released();
+  scratch.resize(kScanCells);
+  while (scanned_ < written) {
+    const std::uint64_t pending = written - scanned_;
+    const auto count = std::min<std::uint64_t>(pending, scratch.size());
+    const auto cells = std::span(scratch).first(static_cast<std::size_t>(count));
+    ring_->copy(scanned_, cells);
+    const CellCheck check = check_cells(cells, pending, *opens_);
+    learn_from(cells.first(check.cells), keys);
+    scanned_ += check.cells;
+    if (check.cells == 0 || !check.forged.empty()) return;  // take() will say so
+  }
+}
+
+void Lane::learn_from(std::span<const RingCell> cells, KeyBook& keys) const {
+  for (std::size_t at = 0; at < cells.size();) {
+    const RingCell& record = cells[at];
+    if (static_cast<Op>(record.op) == Op::define_key) {
+      const auto key = cells.subspan(at + 1);
+      (void)keys.define({opens_->get(record.open), record.key_id},
+                        {reinterpret_cast<const char*>(key.data()), record.value_bytes});
+    }
+    at += cells_of(record);
+  }
+}
+
+std::uint64_t Lane::published() const {
+  const std::lock_guard lock(memory_);
+  if (!ring_ || is_forged()) return released();
+  const std::uint64_t written = ring_->written();
+  return ring_->is_plausible(written, released(), released()) ? written : released();
+}
+
+std::uint64_t Lane::detach() {
+  const std::lock_guard lock(memory_);
+  if (!ring_) return 0;
+  const std::uint64_t written = ring_->written();
+  const bool is_honest = !is_forged() && ring_->is_plausible(written, released(), taken_);
+  ring_.reset();
+  return is_honest ? written - taken_ : 0;
+}
+
+}  // namespace sessionblocks::flowlog

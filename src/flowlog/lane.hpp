@@ -1,0 +1,100 @@
+// One ring as the log sees it: which cells were copied, which are logged and given back.
+//
+// The drain thread takes, the writer thread releases and scans ahead for key definitions, the
+// director attaches and detaches the memory; a lock of the lane keeps the memory mapped meanwhile.
+// Nothing of the ring is believed: a write index or a record that no honest worker makes marks the
+// lane forged, and nothing is taken from it any more.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "flowlog/key_book.hpp"
+#include "flowlog/log_record.hpp"
+#include "lockfree/audit_ring.hpp"
+
+namespace sessionblocks::flowlog {
+
+// Which block each `open` of a worker stands for, by the director's knowledge. A row changes only
+// after all records that used it are drained.
+class OpenTable {
+ public:
+  void set(unsigned open, BlockRef block) noexcept {
+    rows_[open].store(block.word, std::memory_order_release);
+  }
+  // 0 for what the director never gave.
+  [[nodiscard]] BlockRef get(unsigned open) const noexcept {
+    if (open >= rows_.size()) return {};
+    return {rows_[open].load(std::memory_order_acquire)};
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, layout::kOpens> rows_{};
+};
+
+struct CellCheck {
+  std::size_t cells = 0;    // of whole records from the start on
+  std::string_view forged;  // why the record behind them cannot be true; empty: it can
+};
+// Walks the records in `cells`, the first of `pending` that were published.
+[[nodiscard]] CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
+                                    const OpenTable& opens) noexcept;
+
+class Lane {
+ public:
+  // `start`: the first cell that the log does not have.
+  Lane(LaneRef lane, AuditRingReader ring, std::uint64_t start, std::shared_ptr<OpenTable> opens);
+
+  [[nodiscard]] LaneRef ref() const noexcept { return lane_; }
+  [[nodiscard]] const OpenTable& opens() const noexcept { return *opens_; }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] bool is_forged() const noexcept { return forged_.load(std::memory_order_acquire); }
+
+  struct Taken {
+    std::uint64_t first = 0;
+    std::size_t cells = 0;
+    std::uint64_t waiting = 0;  // cells that were published, those taken included
+    std::string_view forged;    // set once, when the lane becomes forged
+  };
+  // Drain thread: copies whole records into `out`, which holds at least the longest record.
+  [[nodiscard]] Taken take(std::span<RingCell> out);
+  // Drain thread: how many cells wait to be taken; 0 for forged or detached lanes. A forged index
+  // is reported by take(), so it counts as one.
+  [[nodiscard]] std::uint64_t waiting() const;
+
+  // Writer thread: all before `end` is in the log.
+  void release(std::uint64_t end);
+  // Writer thread: learns the keys that are defined in cells not yet logged, each cell once.
+  void learn_ahead(KeyBook& keys, std::vector<RingCell>& scratch);
+
+  // Any thread: the cell up to which everything is in the log; the published end, if it can be
+  // true; whether release() has reached `end` or never will.
+  [[nodiscard]] std::uint64_t released() const noexcept {
+    return released_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::uint64_t published() const;
+  // Director: the memory goes. Returns how many published cells were never taken.
+  [[nodiscard]] std::uint64_t detach();
+
+ private:
+  void learn_from(std::span<const RingCell> cells, KeyBook& keys) const;
+
+  LaneRef lane_;
+  std::uint64_t capacity_;
+  std::shared_ptr<OpenTable> opens_;
+  mutable std::mutex memory_;            // held for one copy at a time
+  std::optional<AuditRingReader> ring_;  // none: detached
+  std::uint64_t taken_;                  // drain thread, under memory_
+  std::uint64_t scanned_;                // writer thread, under memory_
+  std::atomic<std::uint64_t> released_;
+  std::atomic<bool> forged_{false};
+};
+
+}  // namespace sessionblocks::flowlog

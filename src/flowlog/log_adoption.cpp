@@ -1,0 +1,189 @@
+#include "flowlog/log_adoption.hpp"
+
+#include "platform/clock.hpp"
+
+namespace sessionblocks::flowlog {
+
+namespace {
+
+void learn(KeyBook& keys, KeyRef key, std::string_view bytes) {
+  // Not said to be in the open file: naming it twice costs a few bytes, not at all a reader.
+  if (key.id != 0) (void)keys.define(key, bytes);
+}
+
+// The keys that a records or keys frame defines.
+void learn_from(const Frame& frame, KeyBook& keys) {
+  if (frame.header.kind == FrameKind::keys) {
+    ByteReader in(frame.payload);
+    KeyRef key;
+    std::string bytes;
+    for (std::uint32_t i = 0; i < frame.header.records && decode_key(in, key, bytes); ++i) {
+      learn(keys, key, bytes);
+    }
+    return;
+  }
+  static thread_local RecordDecoder decoder;
+  decoder.begin(frame.payload, {}, frame.header.records);
+  for (LogRecord record; decoder.next(record); decoder.skip_repeats()) {
+    if (record.key_inline) learn(keys, {record.block, record.key_id}, record.key);
+  }
+}
+
+}  // namespace
+
+void LogAdoption::take(const Frame& frame, Found& found, KeyBook& keys) {
+  const FrameHeader& header = frame.header;
+  const LaneRef lane{header.worker, header.lane};
+  Note note;
+  LogState state;
+  switch (header.kind) {
+    case FrameKind::file_begin:
+      found.has_identity = decode(frame.payload, found.identity);
+      break;
+    case FrameKind::state:
+      if (decode(frame.payload, state)) found.state = std::move(state);
+      break;
+    case FrameKind::records:
+    case FrameKind::keys:
+      learn_from(frame, keys);
+      if (header.kind == FrameKind::records) found.state.next[lane] = header.first + header.cells;
+      break;
+    case FrameKind::gap: {
+      ByteReader in(frame.payload);
+      found.state.next[lane] = header.first + in.varint();
+      break;
+    }
+    case FrameKind::note:
+      if (!decode(frame.payload, note)) break;
+      found.state.apply(note);
+      found.state.next_note = header.first + 1;
+      break;
+    case FrameKind::checkpoint:
+      break;
+  }
+}
+
+Result<LogAdoption::Found> LogAdoption::scan(const std::string& path, KeyBook& keys) {
+  auto file = platform::DiskFile::open_read(path);
+  if (!file) return tl::unexpected(std::move(file).error());
+  FileScanner scanner(std::move(*file));
+  Found found;
+  Frame frame;
+  bool is_whole = true;  // all that came so far
+  while (true) {
+    auto step = scanner.next(frame);
+    if (!step) return tl::unexpected(std::move(step).error());
+    if (*step == Step::frame) {
+      take(frame, found, keys);
+      // Not the computed chain: after an altered frame the stated one is what later frames follow.
+      found.chain = frame.header.chain;
+      if (is_whole) found.good_bytes = scanner.next_at();
+      continue;
+    }
+    if (*step == Step::end) break;
+    auto goes_on = scanner.resync();
+    if (!goes_on) return tl::unexpected(std::move(goes_on).error());
+    if (is_whole) found.altered_at = scanner.frame_at();
+    const bool is_cut = is_whole && !*goes_on && *step == Step::torn;
+    is_whole = false;
+    found.tail = is_cut ? Tail::torn : Tail::altered;
+    if (!*goes_on) break;
+  }
+  if (is_whole) found.tail = found.good_bytes == 0 ? Tail::empty : Tail::clean;
+  return found;
+}
+
+// The last file with something whole in it; files behind it that a crash left empty are removed.
+Result<std::optional<LogAdoption::Found>> LogAdoption::find_last(LogFile& log) {
+  auto numbers = log_files(log.config_.folder);
+  if (!numbers) return tl::unexpected(std::move(numbers).error());
+  for (auto at = numbers->rbegin(); at != numbers->rend(); ++at) {
+    const std::string path = log.path_of(*at);
+    auto found = scan(path, log.keys_);
+    if (!found) return tl::unexpected(std::move(found).error());
+    const bool is_torn = found->tail == Tail::torn && found->good_bytes == 0;
+    if (found->tail == Tail::empty || is_torn) {
+      if (auto removed = platform::remove_file(path); !removed) {
+        return tl::unexpected(std::move(removed).error());
+      }
+      continue;
+    }
+    found->identity.file_number = *at;
+    return std::optional<Found>(std::move(*found));
+  }
+  return std::optional<Found>();
+}
+
+Result<void> LogAdoption::start_next(LogFile& log, const Found& found) {
+  log.identity_.file_number = found.identity.file_number + 1;
+  log.identity_.previous = found.chain;
+  return log.begin_file();
+}
+
+Result<void> LogAdoption::go_on(LogFile& log, Found found) {
+  const bool is_ours = found.has_identity && found.identity.instance == log.config_.instance;
+  if (is_ours) {
+    log.state_ = std::move(found.state);
+    log.oldest_loaded_ = found.identity.file_number;
+  } else {
+    log.keys_.clear();
+  }
+  if (found.tail == Tail::altered) {
+    auto started = start_next(log, found);
+    if (!started) return started;
+    Note note;
+    note.kind = NoteKind::damage;
+    note.number = found.altered_at;
+    note.text = log_file_name(found.identity.file_number) + " was altered behind byte " +
+                std::to_string(found.altered_at);
+    log.add_note(note);
+    return {};
+  }
+  const std::string path = log.path_of(found.identity.file_number);
+  auto file = platform::DiskFile::open_append(path);
+  if (!file) return tl::unexpected(std::move(file).error());
+  if (found.tail == Tail::torn) {
+    // CRASH(flowlog.cut): shorter or not yet; the next adoption sees the same torn tail or none.
+    if (auto cut = file->truncate(found.good_bytes); !cut) return cut;
+  }
+  if (!is_ours) return start_next(log, found);
+  log.identity_ = found.identity;
+  log.file_ = std::move(*file);
+  log.file_bytes_ = found.good_bytes;
+  log.file_begun_ms_ = platform::monotonic_coarse_ms();
+  log.chain_ = log.committed_chain_ = found.chain;
+  return {};
+}
+
+Result<LogFile> LogAdoption::open(LogConfig config) {
+  if (auto made = platform::make_folder(config.folder); !made) {
+    return tl::unexpected(std::move(made).error());
+  }
+  LogIdentity identity;
+  identity.instance = config.instance;
+  identity.system = config.system;
+  LogFile log(std::move(config), std::move(identity));
+  auto found = find_last(log);
+  if (!found) return tl::unexpected(std::move(found).error());
+  auto ready = found->has_value() ? go_on(log, std::move(**found)) : start_next(log, Found{});
+  if (ready) ready = log.commit();
+  if (!ready) return tl::unexpected(std::move(ready).error());
+  return log;
+}
+
+void LogAdoption::load_keys(const std::string& path, const Instance& instance, KeyBook& keys) {
+  auto file = platform::DiskFile::open_read(path);
+  if (!file) return;
+  FileScanner scanner(std::move(*file));
+  Frame frame;
+  LogIdentity identity;
+  auto step = scanner.next(frame);
+  const bool is_begin = step && *step == Step::frame && frame.header.kind == FrameKind::file_begin;
+  if (!is_begin || !decode(frame.payload, identity) || identity.instance != instance) return;
+  while ((step = scanner.next(frame)) && *step == Step::frame) {
+    const FrameKind kind = frame.header.kind;
+    if (kind == FrameKind::records || kind == FrameKind::keys) learn_from(frame, keys);
+  }
+}
+
+}  // namespace sessionblocks::flowlog

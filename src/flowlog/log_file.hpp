@@ -1,0 +1,122 @@
+// The writing end of a log: frames are staged in memory and appended with one write() a commit.
+//
+// One thread. Files are rotated by size and age and removed, oldest first, beyond the disk budget.
+// Invariants
+//  1. What commit() acknowledged is in the files, as a prefix of what was staged, in order.
+//  2. Each file defines every key that it names, so any file can go without the others' names.
+//  3. A lane's frames follow one another by cell index; what is missing between two of them is
+//     stated by a gap frame.
+// A crash leaves a torn last frame at most; open() cuts it. What a person altered is never cut:
+// the log then goes on in a new file that says so.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <sessionblocks/error.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "flowlog/frame.hpp"
+#include "flowlog/key_book.hpp"
+#include "flowlog/log_state.hpp"
+#include "flowlog/record_codec.hpp"
+#include "platform/disk_file.hpp"
+
+namespace sessionblocks::flowlog {
+
+struct LogConfig {
+  std::string folder;  // made (0700) if its parent is there
+  std::string system;
+  Instance instance{};
+  std::uint64_t rotate_bytes = 64U << 20U;
+  std::uint64_t rotate_ms = 3'600'000;
+  std::uint64_t budget_bytes = std::uint64_t{2} << 30U;  // of all files; the open one always stays
+  std::uint64_t key_memory_bytes = 256U << 20U;
+};
+
+// Cells of one lane that were checked (lane_cells.hpp), whole records only.
+struct RecordBatch {
+  LaneRef lane;
+  std::uint64_t first = 0;   // index of cells[0]
+  std::uint64_t now_ms = 0;  // CLOCK_MONOTONIC_COARSE when they were copied
+  std::span<const RingCell> cells;
+};
+
+class LogFile final : private KeyNamed {
+ public:
+  using OpenTable = std::function<BlockRef(std::uint16_t open)>;
+  using LearnKeys = std::function<void(KeyBook&)>;
+
+  // Takes up the log in the folder or begins one. Cuts a torn tail; state() then says how far each
+  // lane had got, if the log is of the same instance. io_error, denied, out_of_memory (disk full).
+  [[nodiscard]] static Result<LogFile> open(LogConfig config);
+
+  [[nodiscard]] const LogState& state() const noexcept { return state_; }
+  [[nodiscard]] KeyBook& keys() noexcept { return keys_; }
+  // Asked when a record names a key that is not in keys(): looks for definitions not yet drained.
+  void on_unknown_key(LearnKeys learn) { learn_keys_ = std::move(learn); }
+
+  // Stage. Cells that the log has already are passed over; a gap before them is stated. bad_alloc.
+  void add_records(const RecordBatch& batch, const OpenTable& opens);
+  void add_note(const Note& note);
+  [[nodiscard]] std::size_t staged_bytes() const noexcept { return staged_.size(); }
+
+  // Appends all that is staged. After an error nothing is lost: call again later, or drop().
+  [[nodiscard]] Result<void> commit();
+  // Gives up the staged records and takes back what of them is in the file. Notes stay staged, and
+  // so do frames that state which records are missing.
+  void drop();
+  // Starts a new file when it is time; precondition: nothing is staged. A failure keeps the old.
+  void rotate_if_due(std::uint64_t now_ms);
+  [[nodiscard]] Result<void> sync() { return file_.sync(); }
+
+  [[nodiscard]] std::uint64_t file_number() const noexcept { return identity_.file_number; }
+  [[nodiscard]] std::uint64_t unknown_keys() const noexcept { return unknown_keys_; }
+  [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
+
+ private:
+  LogFile(LogConfig config, LogIdentity identity);
+  void key_named(KeyRef key) override;
+  void key_defined(KeyRef key, std::span<const std::byte> bytes) override;
+  [[nodiscard]] Result<void> begin_file();
+  void put_beginning();
+  void put_note(const Note& note);
+  void put_gap(LaneRef lane, std::uint64_t end);
+  void put_frame(FrameHeader header);
+  void put_missing_keys();
+  [[nodiscard]] KeyBook::Entry* look_up(KeyRef key);
+  void load_older_keys();
+  void keep_budget();
+  [[nodiscard]] std::string path_of(std::uint64_t number) const;
+
+  LogConfig config_;
+  LogIdentity identity_;
+  platform::DiskFile file_;
+  std::uint64_t file_bytes_ = 0;  // committed
+  bool must_cut_ = false;         // there are bytes behind those that drop() could not take back
+  std::uint64_t file_begun_ms_ = 0;
+  std::uint64_t written_bytes_ = 0;
+  Chain committed_chain_{};
+
+  ByteBuffer staged_;
+  std::size_t staged_written_ = 0;  // of a commit that failed half way
+  Chain chain_{};
+  LogState state_;
+  std::vector<std::pair<LaneRef, std::uint64_t>> staged_lanes_;  // where each stood before
+  std::vector<Note> staged_notes_;
+
+  RecordEncoder encoder_;
+  ByteBuffer payload_;
+  KeyBook keys_;
+  std::uint64_t key_stamp_ = 1;
+  std::vector<KeyRef> wanted_;
+  LearnKeys learn_keys_;
+  std::uint64_t oldest_loaded_ = 0;  // files from here on have been searched for keys
+  bool looked_for_keys_ = false;     // in the rings, for the batch at hand
+  std::uint64_t unknown_keys_ = 0;
+
+  friend class LogAdoption;
+};
+
+}  // namespace sessionblocks::flowlog

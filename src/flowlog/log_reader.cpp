@@ -1,0 +1,269 @@
+#include "flowlog/log_reader.hpp"
+
+#include <algorithm>
+
+namespace sessionblocks::flowlog {
+
+namespace {
+std::string lane_text(LaneRef lane) {
+  return "worker " + std::to_string(lane.worker) + " lane " + std::to_string(lane.lane);
+}
+}  // namespace
+
+Result<LogReader> LogReader::open(std::string folder) {
+  auto numbers = log_files(folder);
+  if (!numbers) return tl::unexpected(std::move(numbers).error());
+  if (numbers->empty()) return fail(Errc::not_found, "log files in " + folder);
+  return LogReader(std::move(folder));
+}
+
+Place LogReader::place() const {
+  return {log_file_name(file_number_), place_at_};
+}
+
+bool LogReader::report(Entry& entry, std::string what) {
+  entry.kind = EntryKind::problem;
+  entry.problem = std::move(what);
+  return true;
+}
+
+Result<bool> LogReader::next(Entry& entry) {
+  while (true) {
+    if (is_decoding_) {
+      if (take_record(entry)) return true;
+      continue;
+    }
+    auto more = next_frame(entry);
+    if (!more || !*more) return more;
+    if (entry.kind == EntryKind::problem) return true;
+    if (take_frame(entry)) return true;
+  }
+}
+
+// Goes to the next frame. An entry of kind problem: one was found on the way.
+Result<bool> LogReader::next_frame(Entry& entry) {
+  entry.kind = EntryKind::record;
+  while (true) {
+    if (!scanner_) {
+      auto opened = next_file(entry);
+      if (!opened || !*opened || entry.kind == EntryKind::problem) return opened;
+    }
+    auto step = scanner_->next(frame_);
+    if (!step) return tl::unexpected(std::move(step).error());
+    if (*step == Step::frame) return true;
+    if (*step == Step::end) {
+      has_torn_tail_ = false;
+      auto numbers = log_files(folder_);
+      if (!numbers) return tl::unexpected(std::move(numbers).error());
+      if (numbers->empty() || numbers->back() <= file_number_) return false;
+      // The writer ended this file before it began the next: one more look finds all of it.
+      step = scanner_->next(frame_);
+      if (!step) return tl::unexpected(std::move(step).error());
+      if (*step == Step::frame) return true;
+      if (*step == Step::end) {
+        scanner_.reset();
+        continue;
+      }
+    }
+    return pass_damage(*step, entry);
+  }
+}
+
+Result<bool> LogReader::next_file(Entry& entry) {
+  auto numbers = log_files(folder_);
+  if (!numbers) return tl::unexpected(std::move(numbers).error());
+  const auto at = std::upper_bound(numbers->begin(), numbers->end(), file_number_);
+  if (at == numbers->end()) return false;
+  auto file = platform::DiskFile::open_read(folder_ + "/" + log_file_name(*at));
+  if (!file) return tl::unexpected(std::move(file).error());
+  const std::uint64_t expected = file_number_ + 1;
+  scanner_.emplace(std::move(*file));
+  file_number_ = *at;
+  is_first_frame_ = true;
+  if (!is_first_file_ && *at != expected) {
+    lose_track();
+    place_at_ = 0;
+    return report(entry, "the file " + log_file_name(expected) + " is missing");
+  }
+  return true;
+}
+
+Result<bool> LogReader::pass_damage(Step step, Entry& entry) {
+  const std::uint64_t at = scanner_->next_at();
+  auto goes_on = scanner_->resync();
+  if (!goes_on) return tl::unexpected(std::move(goes_on).error());
+  if (!*goes_on) {
+    auto numbers = log_files(folder_);
+    if (!numbers) return tl::unexpected(std::move(numbers).error());
+    const bool is_newest = numbers->empty() || numbers->back() == file_number_;
+    // Torn at the very end: perhaps being written; the scanner stays where it is.
+    if (is_newest && step == Step::torn) {
+      has_torn_tail_ = true;
+      return false;
+    }
+    scanner_.reset();
+  }
+  lose_track();
+  place_at_ = at;
+  return report(entry, step == Step::torn
+                           ? "a frame at byte " + std::to_string(at) + " is cut short"
+                           : "the frame at byte " + std::to_string(at) + " was altered");
+}
+
+// What stood in the damaged part is not known: lanes, notes and states go on as they come.
+void LogReader::lose_track() {
+  has_lost_track_ = takes_any_state_ = takes_any_lane_ = takes_any_note_ = true;
+  is_first_frame_ = false;
+  state_.next.clear();
+}
+
+// True: `entry` is filled.
+bool LogReader::take_frame(Entry& entry) {
+  place_at_ = scanner_->frame_at();
+  const bool is_beginning = frame_.header.kind == FrameKind::file_begin;
+  if (is_beginning != is_first_frame_ && !has_lost_track_) {
+    return report(entry, "a file does not begin as one");
+  }
+  is_first_frame_ = false;
+  if (is_beginning) return take_beginning(entry);
+  const bool holds = has_lost_track_ || chain_holds(frame_, chain_);
+  chain_ = frame_.header.chain;
+  if (!holds) {
+    pending_ = "the frame does not follow the one before it: one was altered, added or removed";
+  }
+  has_lost_track_ = false;
+  bool is_filled = false;
+  switch (frame_.header.kind) {
+    case FrameKind::records:
+    case FrameKind::gap:
+      is_filled = take_cells(entry);
+      break;
+    case FrameKind::keys:
+      is_filled = take_keys(entry);
+      break;
+    case FrameKind::note:
+      is_filled = take_note(entry);
+      break;
+    case FrameKind::state:
+      is_filled = take_state(entry);
+      break;
+    default:
+      break;
+  }
+  if (!pending_.empty()) return report(entry, std::exchange(pending_, {}));
+  return is_filled;
+}
+
+// What a file states at its start must be what the files before it came to.
+bool LogReader::take_state(Entry& entry) {
+  LogState state;
+  if (!decode(frame_.payload, state)) return report(entry, "a malformed state");
+  bool agrees = state.next_note == state_.next_note;
+  for (const auto& [lane, next] : state.next) {
+    const auto known = state_.next.find(lane);
+    agrees = agrees && known != state_.next.end() && known->second == next;
+  }
+  const bool is_taken = takes_any_state_ || agrees;
+  takes_any_state_ = takes_any_lane_ = takes_any_note_ = false;
+  state_ = std::move(state);
+  if (!is_taken) return report(entry, "a state that is not what the file before ended with");
+  return false;
+}
+
+bool LogReader::take_beginning(Entry& entry) {
+  LogIdentity identity;
+  if (!decode(frame_.payload, identity)) return report(entry, "a malformed file identity");
+  keys_.clear();
+  const bool is_next = is_first_file_ || has_lost_track_ || identity.previous == chain_;
+  const bool holds = chain_holds(frame_, identity.previous);
+  const bool is_in_place = identity.file_number == file_number_;
+  if (is_first_file_ || identity.instance != instance_) {
+    state_ = {};
+    takes_any_state_ = true;
+  }
+  instance_ = identity.instance;
+  chain_ = frame_.header.chain;
+  is_first_file_ = false;
+  has_lost_track_ = false;
+  if (!holds || !is_in_place) return report(entry, "the file's beginning was altered");
+  if (!is_next) return report(entry, "the file does not follow the one before it");
+  return false;
+}
+
+bool LogReader::take_cells(Entry& entry) {
+  const FrameHeader& header = frame_.header;
+  const LaneRef lane{header.worker, header.lane};
+  const auto known = state_.next.find(lane);
+  const std::uint64_t unknown = takes_any_lane_ ? header.first : 0;
+  const std::uint64_t expected = known == state_.next.end() ? unknown : known->second;
+  LogRecord start;
+  start.lane = lane;
+  start.sequence = header.first;
+  start.time_ms = header.time_ms;
+  start.unix_ms = static_cast<std::int64_t>(header.time_ms +
+                                            static_cast<std::uint64_t>(header.realtime_offset_ms));
+  if (header.kind == FrameKind::gap) {
+    ByteReader in(frame_.payload);
+    entry.kind = EntryKind::gap;
+    entry.record = start;
+    entry.cells = in.varint();
+    state_.next[lane] = header.first + entry.cells;
+  } else {
+    state_.next[lane] = header.first + header.cells;
+    payload_.assign(frame_.payload.begin(), frame_.payload.end());
+    decoder_->begin(payload_, start, header.records);
+    is_decoding_ = true;
+  }
+  if (expected != header.first && pending_.empty()) {
+    pending_ = lane_text(lane) + ": records from " + std::to_string(expected) + " to " +
+               std::to_string(header.first) + " are missing or come twice";
+  }
+  return header.kind == FrameKind::gap;
+}
+
+bool LogReader::take_keys(Entry& entry) {
+  ByteReader in(frame_.payload);
+  KeyRef key;
+  std::string bytes;
+  for (std::uint32_t i = 0; i < frame_.header.records; ++i) {
+    if (!decode_key(in, key, bytes)) return report(entry, "malformed keys");
+    keys_.try_emplace(key, bytes);
+  }
+  return false;
+}
+
+bool LogReader::take_note(Entry& entry) {
+  const std::uint64_t expected = std::exchange(state_.next_note, frame_.header.first + 1);
+  if (!decode(frame_.payload, entry.note)) return report(entry, "a malformed note");
+  state_.apply(entry.note);
+  entry.kind = EntryKind::note;
+  entry.record.time_ms = frame_.header.time_ms;
+  entry.record.unix_ms = static_cast<std::int64_t>(
+      frame_.header.time_ms + static_cast<std::uint64_t>(frame_.header.realtime_offset_ms));
+  const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
+  if (!is_next && pending_.empty()) pending_ = "notes are missing";
+  return true;
+}
+
+// True: `entry` is filled. False: the frame is at its end.
+bool LogReader::take_record(Entry& entry) {
+  entry.kind = EntryKind::record;
+  LogRecord& record = entry.record;
+  if (!decoder_->next(record)) {
+    is_decoding_ = false;
+    const FrameHeader& header = frame_.header;
+    const bool holds =
+        !decoder_->failed() && decoder_->next_sequence() == header.first + header.cells;
+    return holds ? false : report(entry, "malformed records");
+  }
+  const KeyRef key{record.block, record.key_id};
+  if (record.key_inline) {
+    if (record.key_id != 0) keys_.try_emplace(key, record.key);
+  } else if (const auto at = keys_.find(key); at != keys_.end()) {
+    record.key = at->second;
+    record.has_key = true;
+  }
+  return true;
+}
+
+}  // namespace sessionblocks::flowlog

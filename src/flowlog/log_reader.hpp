@@ -1,0 +1,90 @@
+// Reads a log back: its records with their keys, notes and gaps, in the order they were written.
+//
+// Reads files only, so it never slows a worker, and works while the log is being written: at the
+// end next() says so, and a later call goes on. Files that the disk budget removes meanwhile are
+// passed over. Whatever does not hold (altered, cut, missing) is given as a problem with its place,
+// and reading goes on behind it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <sessionblocks/error.hpp>
+#include <string>
+#include <unordered_map>
+
+#include "flowlog/file_scanner.hpp"
+#include "flowlog/key_book.hpp"
+#include "flowlog/log_state.hpp"
+#include "flowlog/record_codec.hpp"
+
+namespace sessionblocks::flowlog {
+
+struct Place {
+  std::string file;          // its name in the folder
+  std::uint64_t offset = 0;  // of a frame, in bytes
+};
+
+enum class EntryKind : std::uint8_t { record, note, gap, problem };
+
+struct Entry {
+  EntryKind kind = EntryKind::record;
+  LogRecord record;         // of a record; of a gap: lane, sequence, time
+  std::uint64_t cells = 0;  // of a gap: how many ring cells are missing
+  Note note;
+  std::string problem;  // what does not hold
+};
+
+class LogReader {
+ public:
+  // not_found: no such folder, or no log file in it.
+  [[nodiscard]] static Result<LogReader> open(std::string folder);
+
+  // False: nothing more for now. io_error: reading failed.
+  [[nodiscard]] Result<bool> next(Entry& entry);
+  // Where the frame of the last entry begins.
+  [[nodiscard]] Place place() const;
+  // Names as of the last entry.
+  [[nodiscard]] const LogState& state() const noexcept { return state_; }
+  // Bytes behind the last whole frame of the newest file: a write under way, or a torn one.
+  [[nodiscard]] bool has_torn_tail() const noexcept { return has_torn_tail_; }
+
+ private:
+  explicit LogReader(std::string folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] Result<bool> next_frame(Entry& entry);
+  [[nodiscard]] Result<bool> next_file(Entry& entry);
+  [[nodiscard]] Result<bool> pass_damage(Step step, Entry& entry);
+  [[nodiscard]] bool take_frame(Entry& entry);
+  [[nodiscard]] bool take_beginning(Entry& entry);
+  [[nodiscard]] bool take_cells(Entry& entry);
+  [[nodiscard]] bool take_keys(Entry& entry);
+  [[nodiscard]] bool take_note(Entry& entry);
+  [[nodiscard]] bool take_state(Entry& entry);
+  void lose_track();
+  [[nodiscard]] bool take_record(Entry& entry);
+  bool report(Entry& entry, std::string what);
+
+  std::string folder_;
+  std::optional<FileScanner> scanner_;
+  std::uint64_t file_number_ = 0;
+  Frame frame_;
+  Chain chain_{};
+  bool is_first_file_ = true;
+  bool is_first_frame_ = true;   // of a file
+  bool has_lost_track_ = false;  // right behind damage: the next frame's chain is taken as it is
+  // What is not known (at the first file, behind damage) is taken as it comes, once.
+  bool takes_any_state_ = true;
+  bool takes_any_lane_ = false;
+  bool takes_any_note_ = false;
+  std::uint64_t place_at_ = 0;
+  bool has_torn_tail_ = false;
+  std::string pending_;  // a problem to be given before frame_ is taken
+  Instance instance_{};
+  LogState state_;
+  // Empty while no records frame is open. On the heap: its tables are large.
+  std::unique_ptr<RecordDecoder> decoder_ = std::make_unique<RecordDecoder>();
+  bool is_decoding_ = false;
+  std::vector<std::byte> payload_;
+  std::unordered_map<KeyRef, std::string, KeyRefHash> keys_;  // of the file at hand
+};
+
+}  // namespace sessionblocks::flowlog

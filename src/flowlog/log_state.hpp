@@ -1,0 +1,83 @@
+// What a log must know besides its records: names, what `open` means, how far each lane got.
+//
+// The writer keeps it while it appends and writes it at the start of each file, so that a file can
+// be read when those before it have been removed; readers keep it while they read. It changes only
+// by what stands in frames.
+#pragma once
+
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "flowlog/bytes.hpp"
+#include "flowlog/frame.hpp"
+#include "flowlog/log_record.hpp"
+
+namespace sessionblocks::flowlog {
+
+// Which session system a log belongs to; a new one under the same name has another.
+using Instance = std::array<std::uint8_t, 16>;
+
+enum class NoteKind : std::uint8_t {
+  event = 1,           // text: what the director did, in its own words
+  worker_added = 2,    // worker; text: its scope
+  worker_removed = 3,  // worker: all that it wrote stands before this
+  opened = 4,          // worker, open, block; text: the block's name
+  lane_forged = 5,     // worker, lane, number: the cell from which on nothing was taken; text: why
+  damage = 6,          // text: what adoption found wrong in the file before
+  undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held
+  counted = 7,         // worker, block, number: reads, second: writes that have no records by the
+                       // audit level; block 0: number of operations lost to full rings
+};
+[[nodiscard]] std::string_view word(NoteKind kind) noexcept;
+
+struct Note {
+  NoteKind kind = NoteKind::event;
+  std::uint32_t worker = 0;
+  std::uint16_t lane = 0;
+  std::uint16_t open = 0;
+  BlockRef block;
+  std::uint64_t number = 0;
+  std::uint64_t second = 0;
+  std::string text;
+};
+
+// The payload of file_begin.
+struct LogIdentity {
+  std::uint64_t file_number = 0;
+  Chain previous{};  // the last chain of the file before; zero for the first
+  Instance instance{};
+  std::string system;
+};
+
+struct LogState {
+  std::map<LaneRef, std::uint64_t> next;  // the first ring cell not yet in the log
+  std::map<std::uint32_t, std::string> workers;
+  std::map<std::pair<std::uint32_t, std::uint16_t>, BlockRef> opens;
+  std::map<std::uint32_t, std::string> blocks;
+  std::set<std::uint32_t> removed;  // workers that have gone since the file began
+  std::uint64_t next_note = 0;
+
+  void apply(const Note& note);
+  // Before a new file begins: forgets removed workers, and blocks that nobody has open.
+  void forget_removed();
+  // The scope of a worker; empty when it is not known.
+  [[nodiscard]] std::string_view scope_of(std::uint32_t worker) const noexcept;
+  [[nodiscard]] std::string_view name_of(BlockId block) const noexcept;
+};
+
+void encode(ByteBuffer& out, const Note& note);
+void encode(ByteBuffer& out, const LogIdentity& identity);
+void encode(ByteBuffer& out, const LogState& state);
+// False: malformed; `out` is then of no use.
+[[nodiscard]] bool decode(std::span<const std::byte> payload, Note& out);
+[[nodiscard]] bool decode(std::span<const std::byte> payload, LogIdentity& out);
+[[nodiscard]] bool decode(std::span<const std::byte> payload, LogState& out);
+
+// Rows of a keys frame.
+void encode_key(ByteBuffer& out, KeyRef key, std::string_view bytes);
+[[nodiscard]] bool decode_key(ByteReader& in, KeyRef& key, std::string& bytes);
+
+}  // namespace sessionblocks::flowlog

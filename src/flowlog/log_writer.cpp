@@ -1,0 +1,179 @@
+#include "flowlog/log_writer.hpp"
+
+#include <chrono>
+#include <new>
+
+#include "platform/clock.hpp"
+
+namespace sessionblocks::flowlog {
+
+namespace {
+constexpr std::size_t kStageBytes = 1U << 20U;  // enough to make the cost of a write() small
+constexpr auto kRetry = std::chrono::milliseconds(100);
+}  // namespace
+
+LogWriter::LogWriter(LogFile file, OnFullDisk on_full_disk, LogEvents events)
+    : file_(std::move(file)),
+      on_full_disk_(on_full_disk),
+      events_(std::move(events)),
+      filled_(kBatches),
+      empty_(kBatches) {
+  for (std::size_t i = 0; i < kBatches; ++i) {
+    batches_.push_back(std::make_unique<Batch>());
+    batches_.back()->cells.resize(kBatchCells);
+    (void)empty_.push(batches_.back().get());  // it has room for all of them
+  }
+}
+
+LogWriter::~LogWriter() {
+  stop();
+}
+
+void LogWriter::start(LogFile::LearnKeys learn_ahead) {
+  file_.on_unknown_key(std::move(learn_ahead));
+  thread_ = std::thread([this] { run(); });
+}
+
+void LogWriter::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  progress_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Batch* LogWriter::empty_batch() {
+  Batch* batch = nullptr;
+  return empty_.pop(batch) ? batch : nullptr;
+}
+
+void LogWriter::hand_over(Batch* batch) {
+  (void)filled_.push(batch);  // it has room for all batches that exist
+}
+
+void LogWriter::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void LogWriter::add_note(Note note) {
+  {
+    const std::lock_guard lock(mutex_);
+    notes_.push_back(std::move(note));
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void LogWriter::announce_progress() {
+  { const std::lock_guard lock(mutex_); }  // a waiter is before its look or already waits
+  progress_.notify_all();
+}
+
+LogTotals LogWriter::totals() const noexcept {
+  return {cells_.load(std::memory_order_relaxed), lost_cells_.load(std::memory_order_relaxed),
+          bytes_.load(std::memory_order_relaxed), unknown_keys_.load(std::memory_order_relaxed)};
+}
+
+// Batches before notes: a note that says a worker has gone stands behind that worker's records,
+// which were handed over before it was added. Returns whether anything is staged.
+bool LogWriter::stage() {
+  std::deque<Note> notes;
+  {
+    const std::lock_guard lock(mutex_);
+    notes.swap(notes_);
+  }
+  const auto is_naming = [](const Note& note) {
+    return note.kind == NoteKind::worker_added || note.kind == NoteKind::opened;
+  };
+  for (const Note& note : notes) {
+    if (is_naming(note)) file_.add_note(note);
+  }
+  Batch* batch = nullptr;
+  // Bounded by the batches that exist; with notes all of them, otherwise what fills one write.
+  while ((!notes.empty() || file_.staged_bytes() < kStageBytes) && filled_.pop(batch)) {
+    staged_.push_back(batch);
+    const auto& opens = batch->lane->opens();
+    file_.add_records({batch->lane->ref(), batch->first, batch->now_ms,
+                       std::span(batch->cells).first(batch->count)},
+                      [&opens](std::uint16_t open) { return opens.get(open); });
+  }
+  for (const Note& note : notes) {
+    if (!is_naming(note)) file_.add_note(note);
+  }
+  unknown_keys_.store(file_.unknown_keys(), std::memory_order_relaxed);
+  return !staged_.empty() || file_.staged_bytes() != 0;
+}
+
+void LogWriter::give_back() {
+  for (Batch* batch : staged_) {
+    batch->lane->release(batch->first + batch->count);
+    batch->lane.reset();
+    (void)empty_.push(batch);
+  }
+  staged_.clear();
+  announce_progress();
+}
+
+void LogWriter::set_refused(bool refused, const std::string& why) {
+  if (refused_.exchange(refused, std::memory_order_acq_rel) == refused) return;
+  announce_progress();
+  if (!events_) return;
+  events_({refused ? LogEvent::Kind::disk_refuses : LogEvent::Kind::disk_accepts, {}, why});
+}
+
+void LogWriter::commit_staged() {
+  while (true) {
+    auto done = file_.commit();
+    std::uint64_t cells = 0;
+    for (const Batch* batch : staged_) cells += batch->count;
+    if (done) {
+      bytes_.store(file_.written_bytes(), std::memory_order_relaxed);
+      cells_.fetch_add(cells, std::memory_order_relaxed);
+      set_refused(false, "the log is written again");
+      return give_back();
+    }
+    set_refused(true, done.error().message());
+    std::unique_lock lock(mutex_);
+    if (on_full_disk_ == OnFullDisk::count || stopping_) {
+      lock.unlock();
+      file_.drop();
+      lost_cells_.fetch_add(cells, std::memory_order_relaxed);
+      return give_back();
+    }
+    work_.wait_for(lock, kRetry, [this] { return stopping_; });
+  }
+}
+
+void LogWriter::run() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto has_work = [this] { return woken_ || stopping_; };
+      // Refused: what is staged (notes, gaps) is tried again though nobody brings more.
+      if (is_refused()) {
+        work_.wait_for(lock, kRetry, has_work);
+      } else {
+        work_.wait(lock, has_work);
+      }
+      woken_ = false;
+    }
+    while (stage()) {
+      commit_staged();
+      file_.rotate_if_due(platform::monotonic_coarse_ms());
+      // With `count`, notes and gaps stay staged while the disk refuses: no reason to spin.
+      if (is_refused()) break;
+    }
+    const std::lock_guard lock(mutex_);
+    if (stopping_ && !woken_ && notes_.empty()) break;
+    if (is_refused() && stopping_) break;
+  }
+  (void)file_.sync();  // the last thing; nobody is left to tell
+}
+
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,205 @@
+#include "flowlog/query.hpp"
+
+#include <array>
+
+#include "flowlog/text.hpp"
+
+namespace sessionblocks::flowlog {
+
+namespace {
+
+bool is_in_scope(std::string_view scope, std::string_view wanted) noexcept {
+  if (!scope.starts_with(wanted)) return false;
+  return scope.size() == wanted.size() || scope[wanted.size()] == '/' ||
+         scope[wanted.size()] == '#' || wanted.ends_with('/');
+}
+
+std::string id_text(BlockId block) {
+  return std::string("#").append(std::to_string(raw(block)));
+}
+
+std::string block_text(BlockId block, const LogState& state) {
+  const std::string_view name = state.name_of(block);
+  return name.empty() ? id_text(block) : std::string(name);
+}
+
+bool is_block(BlockId block, std::string_view wanted, const LogState& state) {
+  return state.name_of(block) == wanted || wanted == id_text(block);
+}
+
+std::string outcome_text(std::uint16_t outcome) {
+  return std::string(outcome == 0 ? "ok" : errc_name(static_cast<Errc>(outcome)));
+}
+
+std::uint32_t worker_of_entry(const Entry& entry) noexcept {
+  return entry.kind == EntryKind::note ? entry.note.worker : entry.record.lane.worker;
+}
+
+bool record_matches(const Query& query, const LogRecord& record) {
+  if (record.op == Op::define_key && !query.definitions) return false;
+  if (query.ops != 0 && (query.ops >> (static_cast<unsigned>(record.op) & 31U) & 1U) == 0) {
+    return false;
+  }
+  if (query.outcome && record.outcome != *query.outcome) return false;
+  if (query.key && !(record.has_key && record.key == *query.key)) return false;
+  return !query.key_prefix || (record.has_key && record.key.starts_with(*query.key_prefix));
+}
+
+class JsonObject {
+ public:
+  void text(std::string_view name, std::string_view value) {
+    begin(name);
+    // A name that is not UTF-8 cannot stand in JSON: escaped it still says what it was.
+    text_ += json_text(is_utf8(value) ? std::string(value) : escaped(value));
+  }
+  template <typename Number>
+  void number(std::string_view name, Number value) {
+    begin(name);
+    text_ += std::to_string(value);
+  }
+  [[nodiscard]] std::string end() { return std::move(text_ += '}'); }
+
+ private:
+  void begin(std::string_view name) {
+    if (text_.size() > 1) text_ += ',';
+    text_.append("\"").append(name).append("\":");
+  }
+  std::string text_ = "{";
+};
+
+void put_who(JsonObject& json, std::uint32_t worker, const LogState& state) {
+  if (worker == 0) return;
+  json.number("worker", worker);
+  const std::string_view scope = state.scope_of(worker);
+  if (!scope.empty()) json.text("scope", scope);
+}
+
+void put_block(JsonObject& json, BlockRef block, const LogState& state) {
+  if (block.word == 0) return;
+  json.text("block", block_text(block.block(), state));
+  json.number("block_id", raw(block.block()));
+  json.number("generation", raw(block.generation()));
+}
+
+void put_record(JsonObject& json, const LogRecord& record, const LogState& state) {
+  put_who(json, record.lane.worker, state);
+  json.number("lane", record.lane.lane);
+  json.number("sequence", record.sequence);
+  put_block(json, record.block, state);
+  json.text("op", word(record.op));
+  json.text("outcome", outcome_text(record.outcome));
+  if (record.has_key) {
+    const bool is_text = is_utf8(record.key);
+    json.text(is_text ? "key" : "key_base64", is_text ? record.key : base64(record.key));
+  }
+  if (record.key_id != 0) json.number("key_id", record.key_id);
+  json.number("version", record.version);
+  json.number("size", record.value_bytes);
+  if (record.count != 1) json.number("count", record.count);
+}
+
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text + ' ';
+}
+
+std::string columns(const std::array<std::string, 8>& cells) {
+  constexpr std::array<std::size_t, 8> kWidths = {24, 24, 12, 15, 14, 20, 8, 0};
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) line += padded(cells[i], kWidths[i]);
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+std::string who_text(std::uint32_t worker, const LogState& state) {
+  if (worker == 0) return "-";
+  return escaped(state.scope_of(worker)) + "!" + std::to_string(worker);
+}
+
+}  // namespace
+
+bool matches(const Query& query, const Entry& entry, const LogState& state) {
+  if (entry.kind == EntryKind::problem) return true;
+  const std::uint32_t worker = worker_of_entry(entry);
+  if (query.worker && worker != *query.worker) return false;
+  if (query.from_unix_ms && entry.record.unix_ms < *query.from_unix_ms) return false;
+  if (query.to_unix_ms && entry.record.unix_ms >= *query.to_unix_ms) return false;
+  if (!query.scope.empty() && !is_in_scope(state.scope_of(worker), query.scope)) return false;
+  const bool is_record = entry.kind == EntryKind::record;
+  if (!query.block.empty()) {
+    const BlockRef block = is_record ? entry.record.block : entry.note.block;
+    if (entry.kind == EntryKind::gap || block.word == 0) return false;
+    if (!is_block(block.block(), query.block, state)) return false;
+  }
+  if (is_record) return record_matches(query, entry.record);
+  return !query.key && !query.key_prefix && !query.outcome && query.ops == 0;
+}
+
+Result<bool> next_match(LogReader& reader, const Query& query, Entry& entry) {
+  while (true) {
+    auto more = reader.next(entry);
+    if (!more || !*more || matches(query, entry, reader.state())) return more;
+  }
+}
+
+std::string json_line(const Entry& entry, const LogState& state) {
+  JsonObject json;
+  if (entry.kind == EntryKind::problem) {
+    json.text("problem", entry.problem);
+    return json.end();
+  }
+  json.text("time", utc_text(entry.record.unix_ms));
+  if (entry.kind == EntryKind::record) {
+    put_record(json, entry.record, state);
+  } else if (entry.kind == EntryKind::gap) {
+    put_who(json, entry.record.lane.worker, state);
+    json.number("lane", entry.record.lane.lane);
+    json.number("sequence", entry.record.sequence);
+    json.number("missing", entry.cells);
+  } else {
+    put_who(json, entry.note.worker, state);
+    json.text("note", word(entry.note.kind));
+    put_block(json, entry.note.block, state);
+    if (entry.note.kind == NoteKind::counted) {
+      json.number(entry.note.block.word == 0 ? "lost" : "reads", entry.note.number);
+      json.number("writes", entry.note.second);
+    } else if (entry.note.number != 0) {
+      json.number("number", entry.note.number);
+    }
+    if (!entry.note.text.empty()) json.text("text", entry.note.text);
+  }
+  return json.end();
+}
+
+std::string table_head() {
+  return columns({"TIME", "WORKER", "BLOCK", "OPERATION", "OUTCOME", "VERSION", "SIZE", "KEY"});
+}
+
+std::string table_row(const Entry& entry, const LogState& state) {
+  const LogRecord& record = entry.record;
+  const std::string time = utc_text(record.unix_ms);
+  switch (entry.kind) {
+    case EntryKind::problem:
+      return "PROBLEM " + escaped(entry.problem);
+    case EntryKind::gap:
+      return columns({time, who_text(record.lane.worker, state), "-", "missing", "-", "-",
+                      std::to_string(entry.cells), ""});
+    case EntryKind::note:
+      return columns(
+          {time, who_text(entry.note.worker, state),
+           entry.note.block.word == 0 ? "-" : escaped(block_text(entry.note.block.block(), state)),
+           std::string(word(entry.note.kind)), "-", "-", "-", escaped(entry.note.text)});
+    case EntryKind::record:
+      break;
+  }
+  std::string op(word(record.op));
+  if (record.count != 1) op += " x" + std::to_string(record.count);
+  std::string key = escaped(record.key);
+  if (!record.has_key && record.key_id != 0) key = "id " + std::to_string(record.key_id);
+  return columns({time, who_text(record.lane.worker, state),
+                  escaped(block_text(record.block.block(), state)), op,
+                  outcome_text(record.outcome), std::to_string(record.version),
+                  std::to_string(record.value_bytes), key});
+}
+
+}  // namespace sessionblocks::flowlog

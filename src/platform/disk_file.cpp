@@ -1,0 +1,100 @@
+#include "platform/disk_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "platform/os_error.hpp"
+
+namespace sessionblocks::platform {
+
+namespace {
+Result<UniqueFd> open_path(const std::string& path, int flags) {
+  const int fd = retry_on_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); });
+  if (fd < 0) return fail_errno("open", path);
+  return UniqueFd(fd);
+}
+}  // namespace
+
+Result<DiskFile> DiskFile::create(const std::string& path) {
+  return open_path(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW).map([](UniqueFd fd) {
+    return DiskFile(std::move(fd));
+  });
+}
+
+Result<DiskFile> DiskFile::open_append(const std::string& path) {
+  return open_path(path, O_RDWR | O_APPEND | O_NOFOLLOW).map([](UniqueFd fd) {
+    return DiskFile(std::move(fd));
+  });
+}
+
+Result<DiskFile> DiskFile::open_read(const std::string& path) {
+  return open_path(path, O_RDONLY).map([](UniqueFd fd) { return DiskFile(std::move(fd)); });
+}
+
+Result<std::size_t> DiskFile::write_some(std::span<const std::byte> bytes) {
+  const ssize_t done =
+      retry_on_eintr([&] { return ::write(fd_.get(), bytes.data(), bytes.size()); });
+  if (done < 0) return fail_errno("write");
+  return static_cast<std::size_t>(done);
+}
+
+Result<std::size_t> DiskFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t count = retry_on_eintr([&] {
+      return ::pread(fd_.get(), out.data() + done, out.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
+    if (count < 0) return fail_errno("read");
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+Result<std::uint64_t> DiskFile::size_bytes() const {
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) != 0) return fail_errno("fstat");
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+Result<void> DiskFile::truncate(std::uint64_t bytes) {
+  const auto size = static_cast<off_t>(bytes);
+  if (retry_on_eintr([&] { return ::ftruncate(fd_.get(), size); }) != 0) {
+    return fail_errno("ftruncate");
+  }
+  return {};
+}
+
+Result<void> DiskFile::sync() {
+  if (retry_on_eintr([&] { return ::fdatasync(fd_.get()); }) != 0) return fail_errno("fdatasync");
+  return {};
+}
+
+Result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return fail_errno("mkdir", path);
+}
+
+Result<std::vector<std::string>> list_folder(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator at(path, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    std::error_code ignored;
+    if (at->is_regular_file(ignored)) names.push_back(at->path().filename().string());
+  }
+  if (error) return tl::unexpected<Error>(os_error(error.value(), "list", path));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) return fail_errno("unlink", path);
+  return {};
+}
+
+}  // namespace sessionblocks::platform

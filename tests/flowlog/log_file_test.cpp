@@ -1,0 +1,301 @@
+#include "flowlog/log_file.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "flowlog/file_scanner.hpp"
+#include "support.hpp"
+
+namespace sessionblocks::flowlog {
+namespace {
+
+using namespace testing;
+
+std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+void spill(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+BlockRef open_one(std::uint16_t) {
+  return kBlock;
+}
+
+void name_worker(LogFile& log) {
+  Note note;
+  note.kind = NoteKind::worker_added;
+  note.worker = 3;
+  note.text = "shop/checkout#1";
+  log.add_note(note);
+}
+
+// Adds `count` gets to a lane, from where the log stands.
+void add_gets(LogFile& log, std::uint16_t lane, std::size_t count, std::uint64_t key_id = 42) {
+  const LaneRef ref{3, lane};
+  const auto at = log.state().next.find(ref);
+  const std::uint64_t first = at == log.state().next.end() ? 0 : at->second;
+  std::vector<RingCell> cells;
+  for (std::size_t i = 0; i < count; ++i) cells.push_back(cell(Op::get, key_id, first + i));
+  log.add_records({ref, first, 1'000, cells}, open_one);
+}
+
+LogFile open_log(const LogConfig& config) {
+  auto log = LogFile::open(config);
+  REQUIRE(log);
+  return std::move(*log);
+}
+
+std::string only_file(const TemporaryFolder& folder) {
+  return folder.path() + "/" + log_file_name(1);
+}
+
+TEST_CASE("what was committed is read back, and goes on after a restart") {
+  TemporaryFolder folder;
+  for (int run = 0; run < 3; ++run) {
+    LogFile log = open_log(config_in(folder));
+    if (run == 0) name_worker(log);
+    add_gets(log, 0, 10);
+    add_gets(log, 1, 5);
+    REQUIRE(log.commit());
+  }
+  const auto records = read_records(folder.path());
+  REQUIRE(records.size() == 45);
+  for (const LogRecord& record : records) CHECK(record.version == record.sequence);
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  CHECK(report->is_whole());
+  CHECK(report->lanes == 2);
+}
+
+TEST_CASE("what the log has already is passed over, and a gap is stated") {
+  TemporaryFolder folder;
+  LogFile log = open_log(config_in(folder));
+  std::vector<RingCell> cells(8, cell(Op::get, 0, 1));
+  log.add_records({{3, 0}, 0, 1'000, cells}, open_one);
+  log.add_records({{3, 0}, 4, 1'000, cells}, open_one);
+  log.add_records({{3, 0}, 2, 1'000, std::span(cells).first(3)}, open_one);
+  log.add_records({{3, 0}, 20, 1'000, cells}, open_one);
+  REQUIRE(log.commit());
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  INFO(report->text());
+  CHECK(report->is_whole());
+  CHECK(report->records == 20);
+  CHECK(report->missing_cells == 8);
+}
+
+TEST_CASE("a log cut at any byte is taken up at its last whole commit") {
+  TemporaryFolder folder;
+  std::vector<std::size_t> ends;  // of commits
+  {
+    LogFile log = open_log(config_in(folder));
+    name_worker(log);
+    for (int i = 0; i < 4; ++i) {
+      add_gets(log, 0, 3);
+      REQUIRE(log.commit());
+      ends.push_back(slurp(only_file(folder)).size());
+    }
+  }
+  const std::string whole = slurp(only_file(folder));
+  for (std::size_t size = 0; size <= whole.size(); ++size) {
+    TemporaryFolder copy;
+    spill(copy.path() + "/" + log_file_name(1), whole.substr(0, size));
+    const auto kept =
+        std::count_if(ends.begin(), ends.end(), [&](auto end) { return end <= size; });
+    LogFile log = open_log(config_in(copy));
+    const auto at = log.state().next.find({3, 0});
+    const std::uint64_t next = at == log.state().next.end() ? 0 : at->second;
+    CAPTURE(size, next, kept);
+    REQUIRE(next == static_cast<std::uint64_t>(kept) * 3);
+    add_gets(log, 0, 1);
+    REQUIRE(log.commit());
+    auto report = verify(copy.path());
+    REQUIRE(report);
+    INFO(report->text());
+    REQUIRE(report->is_whole());
+    REQUIRE(report->records == next + 1);
+  }
+}
+
+TEST_CASE("every altered byte of a log is found") {
+  TemporaryFolder folder;
+  {
+    LogConfig config = config_in(folder);
+    config.rotate_bytes = 600;
+    LogFile log = open_log(config);
+    log.keys().define({kBlock, 42}, "the key");
+    name_worker(log);
+    for (int i = 0; i < 4; ++i) {
+      add_gets(log, 0, 5);
+      REQUIRE(log.commit());
+      log.rotate_if_due(0);
+    }
+    REQUIRE(log.commit());
+  }
+  REQUIRE(verify(folder.path())->is_whole());
+  auto files = log_files(folder.path());
+  REQUIRE(files);
+  REQUIRE(files->size() >= 2);
+  for (const std::uint64_t number : *files) {
+    const std::string path = folder.path() + "/" + log_file_name(number);
+    const std::string whole = slurp(path);
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      std::string altered = whole;
+      altered[at] = static_cast<char>(altered[at] ^ (1 << (at % 8)));
+      spill(path, altered);
+      auto report = verify(folder.path());
+      REQUIRE(report);
+      CAPTURE(number, at, report->text());
+      REQUIRE_FALSE(report->is_whole());
+      REQUIRE(report->first_place.file == log_file_name(number));
+      REQUIRE(report->first_place.offset <= at);
+    }
+    spill(path, whole);
+  }
+}
+
+TEST_CASE("a frame or a file that was taken out is found") {
+  TemporaryFolder folder;
+  std::vector<std::size_t> ends;
+  {
+    LogConfig config = config_in(folder);
+    LogFile log = open_log(config);
+    for (int i = 0; i < 5; ++i) {
+      add_gets(log, 0, 5);
+      REQUIRE(log.commit());
+      ends.push_back(slurp(only_file(folder)).size());
+    }
+  }
+  const std::string whole = slurp(only_file(folder));
+  spill(only_file(folder), whole.substr(0, ends[1]) + whole.substr(ends[2]));
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  CHECK_FALSE(report->is_whole());
+  CHECK(report->first_place.offset == ends[1]);
+}
+
+TEST_CASE("an altered log is kept as it is, and the log goes on in a new file that says so") {
+  TemporaryFolder folder;
+  std::size_t end = 0;
+  {
+    LogFile log = open_log(config_in(folder));
+    add_gets(log, 0, 5);
+    REQUIRE(log.commit());
+    end = slurp(only_file(folder)).size();
+    add_gets(log, 0, 5);
+    REQUIRE(log.commit());
+    add_gets(log, 0, 5);
+    REQUIRE(log.commit());
+  }
+  std::string altered = slurp(only_file(folder));
+  altered[end + 90] = static_cast<char>(altered[end + 90] ^ 1);
+  spill(only_file(folder), altered);
+  LogFile log = open_log(config_in(folder));
+  CHECK(log.file_number() == 2);
+  CHECK(log.state().next.at({3, 0}) == 15);
+  CHECK(slurp(only_file(folder)) == altered);
+  add_gets(log, 0, 5);
+  REQUIRE(log.commit());
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  CHECK(report->first_place.offset == end);
+  CHECK(report->records == 15);
+}
+
+TEST_CASE("each file defines the keys it names, and the budget removes the oldest") {
+  TemporaryFolder folder;
+  LogConfig config = config_in(folder);
+  config.rotate_bytes = 4'000;
+  config.budget_bytes = 20'000;
+  LogFile log = open_log(config);
+  name_worker(log);
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    log.keys().define({kBlock, i + 1}, "key " + std::to_string(i));
+    add_gets(log, 0, 3, i + 1);
+    add_gets(log, 0, 1, 1);
+    REQUIRE(log.commit());
+    log.rotate_if_due(0);
+  }
+  REQUIRE(log.commit());
+  auto files = log_files(folder.path());
+  REQUIRE(files);
+  CHECK(files->size() > 2);
+  CHECK(files->front() > 1);
+  std::uint64_t total = 0;
+  for (const std::uint64_t number : *files) {
+    total += std::filesystem::file_size(folder.path() + "/" + log_file_name(number));
+  }
+  CHECK(total <= 20'000 + 4'500);
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  INFO(report->text());
+  CHECK(report->is_whole());
+  for (const LogRecord& record : read_records(folder.path())) {
+    REQUIRE(record.key == "key " + std::to_string(record.key_id - 1));
+  }
+}
+
+TEST_CASE("after a restart keys that only older files define are found there") {
+  TemporaryFolder folder;
+  LogConfig config = config_in(folder);
+  config.rotate_bytes = 500;
+  {
+    LogFile log = open_log(config);
+    log.keys().define({kBlock, 42}, "old");
+    for (int i = 0; i < 10; ++i) {
+      add_gets(log, 0, 1, i == 0 ? 42 : 0);
+      REQUIRE(log.commit());
+      log.rotate_if_due(0);
+    }
+    REQUIRE(log.commit());
+    REQUIRE(log.file_number() > 2);
+  }
+  LogFile log = open_log(config);
+  add_gets(log, 0, 1, 42);
+  REQUIRE(log.commit());
+  CHECK(log.unknown_keys() == 0);
+  CHECK(read_records(folder.path()).back().key == "old");
+}
+
+TEST_CASE("a new session system of the same name begins its lanes anew") {
+  TemporaryFolder folder;
+  LogConfig config = config_in(folder);
+  for (std::uint8_t run = 0; run < 2; ++run) {
+    config.instance[0] = run;
+    LogFile log = open_log(config);
+    CHECK(log.state().next.empty());
+    add_gets(log, 0, 4);
+    REQUIRE(log.commit());
+  }
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  INFO(report->text());
+  CHECK(report->is_whole());
+  CHECK(report->records == 8);
+}
+
+TEST_CASE("dropped records leave a stated gap, and notes stay") {
+  TemporaryFolder folder;
+  LogFile log = open_log(config_in(folder));
+  log.keys().define({kBlock, 42}, "k");
+  add_gets(log, 0, 4);
+  REQUIRE(log.commit());
+  add_gets(log, 0, 6);
+  name_worker(log);
+  log.drop();
+  log.drop();
+  add_gets(log, 0, 2);
+  REQUIRE(log.commit());
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  INFO(report->text());
+  CHECK(report->is_whole());
+  CHECK(report->records == 6);
+  CHECK(report->missing_cells == 6);
+  CHECK(report->notes == 1);
+}
+
+}  // namespace
+}  // namespace sessionblocks::flowlog

@@ -1,0 +1,118 @@
+// What the tests of FlowLog share: a folder that goes away, a worker's segment in private memory,
+// and records to put into it.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flowlog/flow_log.hpp"
+#include "flowlog/log_reader.hpp"
+#include "flowlog/verify.hpp"
+#include "lockfree/audit_ring.hpp"
+
+namespace sessionblocks::flowlog::testing {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "flowlog-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] std::string path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// A worker segment, zeroed as a fresh one is.
+class FakeWorker {
+ public:
+  explicit FakeWorker(std::uint64_t ring_records)
+      : ring_records_(ring_records),
+        bytes_(layout::worker_bytes(ring_records)),
+        memory_(static_cast<std::byte*>(std::aligned_alloc(4'096, (bytes_ + 4'095) & ~4'095ULL))) {
+    std::uninitialized_fill_n(memory_.get(), bytes_, std::byte{0});
+  }
+  [[nodiscard]] std::span<std::byte> segment() const { return {memory_.get(), bytes_}; }
+  [[nodiscard]] std::uint64_t ring_records() const { return ring_records_; }
+  [[nodiscard]] layout::LaneHead& head(unsigned lane) const {
+    return *reinterpret_cast<layout::LaneHead*>(memory_.get() +
+                                                layout::lane_at(lane, ring_records_));
+  }
+  [[nodiscard]] RingCell* cells(unsigned lane) const {
+    return reinterpret_cast<RingCell*>(memory_.get() + layout::lane_at(lane, ring_records_) +
+                                       layout::kLaneHeadBytes + layout::kLaneCounterBytes);
+  }
+  [[nodiscard]] AuditRingWriter writer(unsigned lane) const {
+    return {head(lane), cells(lane), ring_records_};
+  }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+  std::uint64_t ring_records_;
+  std::size_t bytes_;
+  std::unique_ptr<std::byte, Free> memory_;
+};
+
+inline RingCell cell(Op op, std::uint64_t key_id, std::uint64_t version, std::uint32_t bytes = 8,
+                     std::uint32_t time_ms = 1'000) {
+  RingCell record{};
+  record.op = static_cast<std::uint8_t>(op);
+  record.key_id = key_id;
+  record.version = version;
+  record.value_bytes = bytes;
+  record.time_ms = time_ms;
+  record.count = 1;
+  record.open = 1;
+  return record;
+}
+
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+inline const BlockRef kBlock = BlockRef::make(BlockId{7}, Generation{1});
+
+inline LogConfig config_in(const TemporaryFolder& folder) {
+  LogConfig config;
+  config.folder = folder.path();
+  config.system = "test";
+  config.instance = {1, 2, 3};
+  return config;
+}
+
+// All entries of a log; notes of worker names included.
+inline std::vector<Entry> read_all(const std::string& folder) {
+  std::vector<Entry> entries;
+  auto reader = LogReader::open(folder);
+  if (!reader) return entries;
+  Entry entry;
+  while (reader->next(entry).value_or(false)) entries.push_back(entry);
+  return entries;
+}
+inline std::vector<LogRecord> read_records(const std::string& folder) {
+  std::vector<LogRecord> records;
+  auto reader = LogReader::open(folder);
+  if (!reader) return records;
+  Entry entry;
+  while (reader->next(entry).value_or(false)) {
+    if (entry.kind == EntryKind::record) records.push_back(entry.record);
+  }
+  return records;
+}
+
+}  // namespace sessionblocks::flowlog::testing
