@@ -253,6 +253,7 @@ void Writer::fill(Work& work, const Shape& shape) {
   work.outcome.value_bytes = shape.value_bytes;
   work.outcome.expiry_ms = work.plan.expiry_ms;
   work.outcome.number = work.plan.number;
+  work.outcome.old_type = work.old.type;
   work.outcome.key_id = node.key_id.load(relaxed);
 }
 
@@ -339,6 +340,11 @@ void Writer::record(Work& work, std::uint64_t key_id) {
   } else {
     place_.ring->push(entry);
   }
+}
+
+void Writer::leave() noexcept {
+  orphan_pages_of(*place_.memory, place_.owner);
+  heap_.hazard().leave();
 }
 
 void Writer::end_operation() noexcept {

@@ -49,6 +49,9 @@ class Writer {
   [[nodiscard]] Outcome apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
                               bool record, std::uint64_t now_ms);
 
+  // The thread ends or closes the block: its pages lose their owner, its hazard its slot.
+  void leave() noexcept;
+
   // Ring cells that an operation on a key of this size can fill.
   [[nodiscard]] static std::uint64_t cells_needed(std::uint64_t key_bytes) noexcept {
     return 2 * (1 + key_cells(key_bytes));

@@ -1,0 +1,276 @@
+#include "session/block_handle.hpp"
+
+#include "platform/futex.hpp"
+#include "segment/format.hpp"
+#include "segment/size_class.hpp"
+
+#include <algorithm>
+
+namespace sessionblocks {
+
+using layout::BlockRow;
+using layout::LifeWord;
+
+namespace {
+
+constexpr auto kNap = std::chrono::microseconds(100);  // while the director drains our ring
+
+// What the director answered, read in one place.
+struct OpenReply {
+  std::uint32_t row = 0;
+  BlockId block{};
+  Generation generation{};
+  std::uint64_t bytes = 0;
+  bool writable = false;
+  std::uint16_t open = 0;
+};
+
+Result<OpenReply> read_open_reply(const Message& fields) try {
+  OpenReply reply;
+  reply.row = fields.at("row").get<std::uint32_t>();
+  reply.block = static_cast<BlockId>(fields.at("block").get<std::uint32_t>());
+  reply.generation = static_cast<Generation>(fields.at("generation").get<std::uint32_t>());
+  reply.bytes = fields.at("bytes").get<std::uint64_t>();
+  reply.writable = fields.at("rights").get<unsigned>() == 2;
+  reply.open = fields.at("open").get<std::uint16_t>();
+  if (reply.row >= layout::kBlockRows || reply.open >= layout::kOpens ||
+      reply.bytes < layout::kMinBlockBytes || reply.bytes > layout::kMaxBlockBytes) {
+    return fail(Errc::malformed, "reply to open: a number is out of range");
+  }
+  return reply;
+} catch (const Message::exception& error) {
+  return fail(Errc::malformed, std::string("reply to open: ") + error.what());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionState> session,
+                                                       DirectorClient& client,
+                                                       std::string_view name, AccessMode mode) {
+  auto reply = client.request({{"op", "open"}, {"name", name}, {"mode", static_cast<int>(mode)}});
+  if (!reply) return tl::unexpected(reply.error());
+  const auto fields = read_open_reply(reply->fields);
+  if (!fields) return tl::unexpected(fields.error());
+  auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
+  if (!readers) return tl::unexpected(readers.error());
+
+  std::shared_ptr<BlockHandle> handle(new BlockHandle());
+  const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
+  auto block = platform::Mapping::from_fd(reply->descriptor.get(), fields->bytes, access);
+  if (!block) return tl::unexpected(block.error());
+  auto readers_map = platform::Mapping::from_fd(
+      readers->descriptor.get(), sizeof(layout::ReadersSegment), platform::Access::read_write);
+  if (!readers_map) return tl::unexpected(readers_map.error());
+  handle->block_ = std::move(*block);
+  handle->readers_map_ = std::move(*readers_map);
+  handle->readers_ = reinterpret_cast<layout::ReadersSegment*>(handle->readers_map_.data());
+  handle->row_ = &session->control().blocks[fields->row];
+  handle->active_ = LifeWord::make(fields->block, fields->generation, BlockState::active);
+  handle->name_ = name;
+  handle->open_ = fields->open;
+  handle->writable_ = fields->writable;
+  const std::uint64_t policy = handle->row_->policy.load(std::memory_order_acquire);
+  handle->audit_ = static_cast<AuditLevel>(policy & 0xFFU);
+  handle->on_full_ring_ = static_cast<FullRing>((policy >> 8U) & 0xFFU);
+  BlockHandle* self = handle.get();
+  handle->memory_ = std::make_unique<segment::BlockMemory>(
+      handle->block_.data(), fields->bytes, &handle->row_->reserved_bytes,
+      [self](std::uint64_t offset, std::uint64_t bytes) {
+        return (self->writable_ ? self->block_.populate_write(offset, bytes)
+                                : self->block_.populate_read(offset, bytes))
+            .has_value();
+      });
+  auto guard = platform::BusGuard::watch(handle->block_, handle->is_corrupt_);
+  if (!guard) return tl::unexpected(guard.error());
+  handle->block_guard_ = std::move(*guard);
+  guard = platform::BusGuard::watch(handle->readers_map_, handle->is_corrupt_);
+  if (!guard) return tl::unexpected(guard.error());
+  handle->readers_guard_ = std::move(*guard);
+  if (auto known =
+          segment::check_identity(handle->memory_->header().identity, layout::Magic::block);
+      !known) {
+    return tl::unexpected(known.error());
+  }
+  handle->session_ = std::move(session);
+  return handle;
+}
+
+BlockHandle::~BlockHandle() {
+  if (session_) session_->close(open_);
+}
+
+bool BlockHandle::is_current() const noexcept {
+  const LifeWord life{row_->life.load(std::memory_order_acquire)};
+  return life.id() == active_.id() && life.generation() == active_.generation() &&
+         life.state() != BlockState::destroyed;
+}
+
+Errc BlockHandle::check_state(bool for_write) const noexcept {
+  const LifeWord life{row_->life.load(std::memory_order_acquire)};
+  if (life == active_) return Errc{};
+  if (life.id() != active_.id() || life.generation() != active_.generation()) return Errc::gone;
+  switch (life.state()) {
+    case BlockState::active:
+      return Errc{};
+    case BlockState::sealed:
+      return for_write ? Errc::sealed : Errc{};
+    case BlockState::quarantined:
+      return Errc::quarantined;
+    case BlockState::wiped:
+      return Errc::wiped;
+    default:
+      return Errc::gone;
+  }
+}
+
+segment::KeyView BlockHandle::view_of(const Key& key) const noexcept {
+  return {key.data(), static_cast<std::uint32_t>(key.size()),
+          key.is_hashed() ? key.hash()
+                          : segment::hash_key(key.data(), key.size(), session_->hash_seed())};
+}
+
+LaneBlock& BlockHandle::lane_block(Lane& lane) {
+  auto& slot = lane.blocks[open_];
+  if (!slot) {
+    slot = std::make_unique<LaneBlock>();
+    slot->hazard = segment::HazardSlot(readers_, lane.owner);
+  }
+  return *slot;
+}
+
+segment::Writer& BlockHandle::writer(Lane& lane) {
+  LaneBlock& block = lane_block(lane);
+  if (!block.writer) {
+    block.writer = std::make_unique<segment::Writer>(segment::WriterPlace{
+        memory_.get(), readers_, &row_->life, lane.head, &lane.ring, open_, lane.owner});
+  }
+  return *block.writer;
+}
+
+// Room in the ring for what an operation can write, by the block's policy when it is full.
+Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
+  const std::uint64_t cells = segment::Writer::cells_needed(key_bytes);
+  if (lane.ring_present < lane.ring.next() + cells) {
+    const Errc present = session_->lanes().make_ring_present(lane, cells);
+    if (present != Errc{}) return present;
+  }
+  if (lane.ring.has_room(cells)) return Errc{};
+  if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
+  if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
+  // Nothing wakes us: the director must not pay for a worker that is ahead of it. The state is
+  // looked at again, so that a block that ends does not keep its workers.
+  while (!lane.ring.has_room(cells)) {
+    std::atomic<std::uint32_t> never{0};
+    (void)platform::futex_wait_for(never, 0, kNap);
+    if (check_state(false) != Errc{}) return check_state(false);
+  }
+  return Errc{};
+}
+
+Operation::Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
+  SessionState& session = *handle.session_;
+  if (session.is_forked()) {
+    code_ = Errc::forked;
+    return;
+  }
+  if (key_bytes == 0 || key_bytes > kMaxKeyBytes) {
+    code_ = Errc::invalid_key;
+    return;
+  }
+  if (for_write && !handle.writable_) {
+    code_ = Errc::read_only;
+    return;
+  }
+  if (handle.is_corrupt_.load(std::memory_order_relaxed)) {
+    code_ = Errc::corrupt;
+    return;
+  }
+  Lane* lane = session.lane(code_);
+  if (lane == nullptr) return;
+  if (lane->busy) {
+    code_ = Errc::reentrant;
+    return;
+  }
+  code_ = handle.check_state(for_write);
+  if (code_ == Errc{} && handle.audit_ != AuditLevel::counted &&
+      (for_write || handle.audit_ == AuditLevel::full)) {
+    code_ = handle.make_room(*lane, key_bytes);
+  }
+  if (code_ != Errc{}) return;
+  lane->busy = true;
+  lane_ = lane;
+}
+
+void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
+                              const Seen& seen, std::uint64_t now_ms) {
+  if (audit_ != AuditLevel::full) {
+    auto& reads = lane.counters[open_].reads;  // only this thread stores here
+    reads.store(reads.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return;
+  }
+  if (on_full_ring_ == FullRing::count &&
+      !lane.ring.has_room(segment::Writer::cells_needed(key.size))) {
+    auto& lost = lane.head->ring_lost;
+    lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return;
+  }
+  layout::AuditRecord record{};
+  record.key_id = seen.key_id;
+  record.version = seen.version;
+  record.time_ms = static_cast<std::uint32_t>(now_ms);
+  record.value_bytes =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(seen.value_bytes, UINT32_MAX));
+  record.open = open_;
+  record.op = static_cast<std::uint8_t>(op);
+  record.outcome = static_cast<std::uint8_t>(outcome);
+  record.count = 1;
+  if (seen.key_id != 0) {
+    lane.ring.push(record);
+  } else {
+    lane.ring.push_with_key(record, key.bytes());
+  }
+}
+
+segment::Outcome BlockHandle::write(const Key& key, const segment::Mutation& mutation) {
+  segment::Outcome outcome;
+  Operation operation(*this, key.size(), true);
+  outcome.code = operation.code();
+  if (outcome.code != Errc{}) return outcome;
+  Lane& lane = operation.lane();
+  const segment::KeyView view = view_of(key);
+  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
+  bool record = audit_ != AuditLevel::counted;
+  if (record && on_full_ring_ == FullRing::count &&
+      !lane.ring.has_room(segment::Writer::cells_needed(view.size))) {
+    auto& lost = lane.head->ring_lost;
+    lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    record = false;
+  }
+  if (!record) {
+    auto& writes = lane.counters[open_].writes;
+    writes.store(writes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  do {
+    outcome = writer(lane).apply(view, mutation, active_, record, now_ms);
+    if (outcome.code != Errc::gone) break;
+    // The life word changed under the operation and nothing was written. Say what it became; once
+    // more if it is active again.
+    outcome.code = check_state(true);
+  } while (outcome.code == Errc{});
+  if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) {
+    is_corrupt_.store(true, std::memory_order_relaxed);
+    outcome.code = Errc::corrupt;
+  }
+  return outcome;
+}
+
+void BlockHandle::prefetch(std::span<const Key> keys) noexcept {
+  segment::Tables tables;
+  if (!segment::load_tables(*memory_, tables)) return;
+  for (const Key& key : keys) {
+    const std::uint64_t index = view_of(key).hash & tables.current_view.mask;
+    __builtin_prefetch(&tables.current_view.slots[index]);
+  }
+}
+
+}  // namespace sessionblocks

@@ -1,0 +1,49 @@
+// The worker's end of the control plane: one request at a time, one reply, perhaps a descriptor.
+//
+// Not on the data path. Any number of threads may call; they take turns. A connection that broke
+// is made anew by the next request, which introduces the session again before it asks.
+#pragma once
+
+#include "platform/socket.hpp"
+#include "platform/unique_fd.hpp"
+#include "session/message.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace sessionblocks {
+
+struct Reply {
+  Message fields;
+  platform::UniqueFd descriptor;
+};
+
+class DirectorClient {
+ public:
+  DirectorClient(std::string socket, std::chrono::milliseconds time_limit)
+      : socket_(std::move(socket)), time_limit_(time_limit) {}
+
+  // `hello` is sent first on every new connection (attach, with our worker id once we have one).
+  void introduce_with(Message hello);
+  // unreachable: no director, or none that answers in time; else what the director answered.
+  [[nodiscard]] Result<Reply> request(Message message);
+  // Connects and introduces if need be; the reply to the introduction when it was needed now.
+  [[nodiscard]] Result<std::optional<Reply>> connect();
+  void disconnect();
+
+ private:
+  [[nodiscard]] Result<std::optional<Reply>> connect_locked();
+  [[nodiscard]] Result<Reply> exchange(Message& message);
+
+  std::mutex mutex_;
+  std::string socket_;
+  std::chrono::milliseconds time_limit_;
+  Message hello_;
+  std::optional<platform::Connection> connection_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace sessionblocks

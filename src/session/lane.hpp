@@ -1,0 +1,65 @@
+// A lane: what one thread of this process has in the worker segment, and what it keeps beside it.
+//
+// A thread takes a lane at its first operation of a session and gives it back when the thread or
+// the session ends. Only that thread uses it, so nothing here is locked. A lane whose thread is
+// inside an operation is busy: a callback that calls back in is told so.
+#pragma once
+
+#include "lockfree/audit_ring.hpp"
+#include "platform/mapping.hpp"
+#include "segment/worker_memory.hpp"
+#include "segment/writer.hpp"
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+namespace sessionblocks {
+
+class SessionState;
+
+// What a lane keeps for one open block.
+struct LaneBlock {
+  segment::HazardSlot hazard;
+  std::unique_ptr<segment::Writer> writer;  // made by the thread's first write
+};
+
+struct Lane {
+  Lane(layout::LaneHead& head_, layout::AuditRecord* cells, std::uint64_t capacity,
+       layout::OpenCounters* counters_, OwnerId owner_)
+      : head(&head_), ring(head_, cells, capacity), counters(counters_), owner(owner_) {}
+
+  layout::LaneHead* head;
+  AuditRingWriter ring;
+  layout::OpenCounters* counters;
+  OwnerId owner;
+  std::uint64_t ring_present = 0;  // cells of the ring whose memory is there
+  bool busy = false;
+  std::array<std::unique_ptr<LaneBlock>, layout::kOpens> blocks;
+};
+
+// The lanes of one session.
+class LaneSet {
+ public:
+  LaneSet(segment::WorkerMemory memory, const platform::Mapping& mapping, WorkerId worker)
+      : memory_(memory), mapping_(&mapping), worker_(worker) {}
+
+  // too_many: all lanes are taken; out_of_memory: no memory for one.
+  [[nodiscard]] Result<Lane*> take();
+  // The calling thread, or one that is over, no longer uses it; its pages lose their owner.
+  void give_back(Lane& lane) noexcept;
+  void give_back_all() noexcept;  // the session ends: no thread is inside an operation
+  // No thread uses the block any more.
+  void forget_block(std::uint16_t open) noexcept;
+  // Memory for `cells` more ring cells behind the write index. out_of_memory.
+  [[nodiscard]] Errc make_ring_present(Lane& lane, std::uint64_t cells) noexcept;
+
+ private:
+  segment::WorkerMemory memory_;
+  const platform::Mapping* mapping_;
+  WorkerId worker_;
+  std::mutex mutex_;
+  std::array<std::unique_ptr<Lane>, layout::kLanes> lanes_;
+};
+
+}  // namespace sessionblocks

@@ -1,0 +1,193 @@
+#include "session/session_state.hpp"
+
+#include "layout/layout_hash.hpp"
+#include "platform/membarrier.hpp"
+#include "segment/format.hpp"
+#include "session/block_handle.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+namespace sessionblocks {
+
+thread_local std::uint64_t SessionState::cached_serial = 0;
+thread_local Lane* SessionState::cached_lane = nullptr;
+
+// The lanes that this thread has taken, given back when the thread ends.
+struct ThreadLanes {
+  struct Taken {
+    std::uint64_t serial;
+    std::weak_ptr<SessionState> session;
+    Lane* lane;
+  };
+  std::vector<Taken> taken;
+
+  ~ThreadLanes() {
+    for (const Taken& entry : taken) {
+      const auto session = entry.session.lock();
+      if (session && !session->is_forked()) session->lanes_->give_back(*entry.lane);
+    }
+  }
+  static ThreadLanes& mine() {
+    static thread_local ThreadLanes lanes;
+    return lanes;
+  }
+};
+
+Lane* SessionState::take_lane(Errc& code) {
+  auto& mine = ThreadLanes::mine();
+  std::erase_if(mine.taken, [](const auto& entry) { return entry.session.expired(); });
+  Lane* lane = nullptr;
+  for (const auto& entry : mine.taken) {
+    if (entry.serial == serial_) lane = entry.lane;
+  }
+  if (lane == nullptr) {
+    auto taken = lanes_->take();
+    if (!taken) {
+      code = taken.error().code();
+      return nullptr;
+    }
+    lane = *taken;
+    mine.taken.push_back({serial_, weak_from_this(), lane});
+  }
+  cached_serial = serial_;
+  cached_lane = lane;
+  return lane;
+}
+
+Result<std::shared_ptr<SessionState>> SessionState::attach(const AttachOptions& options) {
+  const std::string socket = socket_path(options);
+  if (socket.empty()) {
+    return fail(Errc::not_attached, "SESSIONBLOCKS_SOCKET is not set and no system is running");
+  }
+  static std::atomic<std::uint64_t> next_serial{1};
+  std::shared_ptr<SessionState> state(new SessionState(socket, options.time_limit));
+  state->serial_ = next_serial.fetch_add(1);
+  state->fork_epoch_ = platform::arm_fork_guard();
+  if (auto barrier = platform::register_for_membarrier(); !barrier) {
+    return tl::unexpected(barrier.error());
+  }
+  Message hello = {{"op", "attach"},
+                   {"protocol", 1},
+                   {"layout", layout::layout_hash()},
+                   {"layout_version", {layout::kLayoutMajor, layout::kLayoutMinor}}};
+  const auto named = [](const std::string& given, const char* variable) {
+    const char* from_environment = given.empty() ? std::getenv(variable) : nullptr;
+    return from_environment != nullptr ? std::string(from_environment) : given;
+  };
+  if (const auto scope = named(options.scope, "SESSIONBLOCKS_SCOPE"); !scope.empty()) {
+    hello["scope"] = scope;
+  }
+  if (const auto token = named(options.token, "SESSIONBLOCKS_TOKEN"); !token.empty()) {
+    hello["token"] = token;
+  }
+  if (auto attached = state->attach_with(std::move(hello)); !attached) {
+    return tl::unexpected(attached.error());
+  }
+  return state;
+}
+
+Result<void> SessionState::attach_with(Message hello) {
+  client_.introduce_with(hello);
+  auto reply = client_.connect();
+  if (!reply) return tl::unexpected(reply.error());
+  if (auto mapped = map_control(**reply); !mapped) return mapped;
+  hello["worker"] = worker_id_;
+  client_.introduce_with(std::move(hello));
+  return map_worker();
+}
+
+Result<void> SessionState::map_control(Reply& reply) try {
+  const Message& fields = reply.fields;
+  system_ = fields.at("system").get<std::string>();
+  scope_ = fields.at("scope").get<std::string>();
+  slot_ = fields.value("slot", 0U);
+  worker_id_ = fields.at("worker").get<std::uint32_t>();
+  if (fields.at("control_bytes").get<std::uint64_t>() < sizeof(layout::ControlSegment)) {
+    return fail(Errc::layout_mismatch, "the control segment is smaller than this build's");
+  }
+  auto control = platform::Mapping::from_fd(reply.descriptor.get(), sizeof(layout::ControlSegment),
+                                            platform::Access::read_only);
+  if (!control) return tl::unexpected(control.error());
+  control_ = std::move(*control);
+  hash_seed_ = this->control().header.hash_seed;
+  return segment::check_identity(this->control().header.identity, layout::Magic::control);
+} catch (const Message::exception& error) {
+  return fail(Errc::malformed, std::string("reply to attach: ") + error.what());
+}
+
+Result<void> SessionState::map_worker() try {
+  auto reply = client_.request({{"op", "worker_segment"}});
+  if (!reply) return tl::unexpected(reply.error());
+  const auto bytes = reply->fields.at("bytes").get<std::uint64_t>();
+  const auto records = reply->fields.at("ring_records").get<std::uint64_t>();
+  if (records < layout::kMinRingRecords || records > (std::uint64_t{1} << 32U) ||
+      bytes < layout::worker_bytes(records)) {
+    return fail(Errc::malformed, "reply to worker_segment: sizes do not fit");
+  }
+  auto worker = platform::Mapping::from_fd(reply->descriptor.get(), layout::worker_bytes(records),
+                                           platform::Access::read_write);
+  if (!worker) return tl::unexpected(worker.error());
+  worker_ = std::move(*worker);
+  const segment::WorkerMemory memory(worker_.data(), records);
+  if (auto known = segment::check_identity(memory.header().identity, layout::Magic::worker);
+      !known) {
+    return known;
+  }
+  lanes_ = std::make_unique<LaneSet>(memory, worker_, static_cast<WorkerId>(worker_id_));
+  return {};
+} catch (const Message::exception& error) {
+  return fail(Errc::malformed, std::string("reply to worker_segment: ") + error.what());
+}
+
+SessionState::~SessionState() {
+  // A forked child has the mappings no more (MADV_DONTFORK) and must not speak for its parent.
+  if (is_forked() || !lanes_) return;
+  if (cached_serial == serial_) cached_serial = 0;
+  lanes_->give_back_all();
+  reinterpret_cast<layout::WorkerHeader*>(worker_.data())
+      ->finished.store(1, std::memory_order_release);
+  (void)client_.request({{"op", "detach"}});
+}
+
+Result<std::shared_ptr<BlockHandle>> SessionState::open(std::string_view name, AccessMode mode) {
+  if (is_forked()) return fail(Errc::forked);
+  const std::lock_guard lock(mutex_);
+  auto& known = handles_[{std::string(name), static_cast<int>(mode)}];
+  if (auto handle = known.lock(); handle && handle->is_current()) return handle;
+  auto handle = BlockHandle::open(shared_from_this(), client_, name, mode);
+  if (handle) known = *handle;
+  return handle;
+}
+
+Result<void> SessionState::create(const BlockOptions& options) {
+  if (is_forked()) return fail(Errc::forked);
+  auto reply = client_.request({{"op", "create"},
+                                {"name", options.name},
+                                {"kind", options.kind},
+                                {"quota", options.quota_bytes},
+                                {"lifespan_ms", options.lifespan.count()},
+                                {"audit", options.audit},
+                                {"on_full_ring", options.on_full_ring}});
+  if (!reply) return tl::unexpected(reply.error());
+  return {};
+}
+
+Result<void> SessionState::destroy(std::string_view name) {
+  if (is_forked()) return fail(Errc::forked);
+  auto reply = client_.request({{"op", "destroy"}, {"name", name}});
+  if (!reply) return tl::unexpected(reply.error());
+  return {};
+}
+
+void SessionState::close(std::uint16_t open) noexcept {
+  if (is_forked()) return;
+  lanes_->forget_block(open);
+  try {
+    (void)client_.request({{"op", "close"}, {"open", open}});
+  } catch (...) {  // no memory for the message: the director learns it when we detach
+  }
+}
+
+}  // namespace sessionblocks
