@@ -1,0 +1,272 @@
+#include "director/adoption.hpp"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "director/declared_blocks.hpp"
+#include "layout/layout_hash.hpp"
+#include "platform/file_lock.hpp"
+#include "platform/process.hpp"
+#include "platform/shared_segment.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+using platform::ProcessIdentity;
+using platform::SharedSegment;
+
+void unlink_all(const std::string& prefix, const std::set<std::string>& keep = {}) {
+  const auto names = SharedSegment::list(prefix);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!keep.contains(name)) static_cast<void>(SharedSegment::unlink(name));
+  }
+}
+
+const layout::ControlSegment& control_in(const SegmentFile& file) {
+  return *reinterpret_cast<const layout::ControlSegment*>(file.memory().data());
+}
+
+// Whether the segment's pids mean anything here and now.
+bool is_of_this_time(const layout::ControlHeader& header) {
+  const auto boot = platform::boot_id();
+  const auto space = platform::pid_namespace();
+  return boot && space && std::memcmp(boot->data(), header.boot_id, sizeof header.boot_id) == 0 &&
+         *space == header.pid_namespace;
+}
+
+enum class Found : std::uint8_t { nothing, unusable, other_layout, usable };
+
+Found judge(const SegmentFile& file) {
+  if (file.bytes() < sizeof(layout::Identity)) return Found::unusable;
+  layout::Identity identity{};
+  std::memcpy(&identity, file.memory().data(), sizeof identity);
+  if (identity.magic != static_cast<std::uint64_t>(layout::Magic::control)) return Found::unusable;
+  const bool same = identity.layout_hash == layout::layout_hash() &&
+                    file.bytes() == sizeof(layout::ControlSegment);
+  if (!same) return Found::other_layout;
+  const auto& header = control_in(file).header;
+  const bool ended = header.stopped.load(std::memory_order_acquire) == 1;
+  return ended || !is_of_this_time(header) ? Found::unusable : Found::usable;
+}
+
+ProcessIdentity process_of(const layout::WorkerRow& row, const layout::ControlHeader& header) {
+  ProcessIdentity process;
+  process.pid = row.pid;
+  process.start_ticks = row.start_ticks;
+  std::memcpy(process.boot.data(), header.boot_id, sizeof header.boot_id);
+  return process;
+}
+
+bool any_worker_lives(const layout::ControlSegment& control) {
+  return std::any_of(std::begin(control.workers), std::end(control.workers), [&](const auto& row) {
+    return row.id.load(std::memory_order_acquire) != 0 && process_of(row, control.header).alive();
+  });
+}
+
+class Adopter {
+ public:
+  Adopter(Registry& registry, const Suite* suite) : registry_(registry), suite_(suite) {}
+
+  // Whether anybody lives.
+  bool run() {
+    adopt_scopes();
+    if (!is_same_suite()) kill_workers();
+    adopt_blocks();
+    adopt_workers();
+    if (registry_.workers.all().empty() || !registry_.scopes.has_root()) return false;
+    remove_orphans();
+    return true;
+  }
+
+ private:
+  void adopt_scopes() {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> order;  // id, row: parents are older
+    for (std::uint32_t row = 0; row < layout::kScopeRows; ++row) {
+      const std::uint32_t id = registry_.control.scope(row).id.load(std::memory_order_acquire);
+      if (id != 0) order.emplace_back(id, row);
+    }
+    std::sort(order.begin(), order.end());
+    for (const auto& [id, row] : order) {
+      if (!registry_.scopes.adopt(row)) registry_.control.withdraw_scope(row);
+    }
+  }
+
+  [[nodiscard]] bool is_same_suite() const {
+    const ScopeTree& scopes = registry_.scopes;
+    return scopes.has_root() && (suite_ == nullptr || scopes.root().name == suite_->name);
+  }
+
+  void kill_workers() {
+    for (std::uint32_t row = 0; row < layout::kWorkerRows; ++row) {
+      const auto& stored = registry_.control.worker(row);
+      if (stored.id.load(std::memory_order_acquire) == 0) continue;
+      const auto process = process_of(stored, registry_.control.header());
+      const auto pidfd = process.open();
+      if (!pidfd) continue;
+      static_cast<void>(platform::send_signal(pidfd->get(), SIGKILL));
+      wait_for_end(pidfd->get());
+    }
+  }
+
+  static void wait_for_end(int pidfd) {
+    // SIGKILL cannot be refused: what is left is the kernel's work.
+    pollfd waiting{.fd = pidfd, .events = POLLIN, .revents = 0};
+    while (::poll(&waiting, 1, -1) < 0 && errno == EINTR) {
+    }
+  }
+
+  void adopt_blocks() {
+    for (std::uint32_t row = 0; row < layout::kBlockRows; ++row) {
+      const auto& stored = registry_.control.block(row);
+      if (stored.life.load(std::memory_order_acquire) == 0) continue;
+      const std::string name(stored.name, ::strnlen(stored.name, sizeof stored.name));
+      const BlockSpec* declared = suite_ != nullptr ? declared_block(*suite_, name) : nullptr;
+      ScriptRights grants;
+      if (declared != nullptr) {
+        grants = grants_of(*declared);
+      } else if (registry_.scopes.has_root() &&
+                 stored.owner_scope == raw(registry_.scopes.root().id)) {
+        grants.emplace("*", sessionblocks::Rights::read_write);  // as request_blocks.cpp made it
+      }
+      const auto block =
+          registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
+      if (block) registry_.say(EventKind::adopted, "block " + name);
+    }
+  }
+
+  void adopt_workers() {
+    for (std::uint32_t row = 0; row < layout::kWorkerRows; ++row) {
+      const auto& stored = registry_.control.worker(row);
+      if (stored.id.load(std::memory_order_acquire) != 0) adopt_worker(stored, row);
+    }
+  }
+
+  void adopt_worker(const layout::WorkerRow& stored, std::uint32_t row) {
+    Worker worker;
+    worker.id = static_cast<WorkerId>(stored.id.load(std::memory_order_relaxed));
+    worker.scope = static_cast<ScopeId>(stored.scope);
+    worker.process = process_of(stored, registry_.control.header());
+    worker.state = static_cast<WorkerState>(stored.state);
+    worker.launched_as = worker.id;
+    worker.row = row;
+    worker.ring_records = stored.ring_records;
+    if (worker.ring_records != 0) {
+      auto segment = SegmentFile::adopt(registry_.options.paths.worker_segment(worker.id));
+      if (segment && segment->bytes() >= layout::worker_bytes(worker.ring_records)) {
+        worker.segment = std::move(*segment);
+      }
+    }
+    const WorkerId id = worker.id;
+    const bool lives = worker.state != WorkerState::dead &&
+                       worker.state != WorkerState::recovered && worker.process.alive();
+    Worker& adopted = registry_.workers.adopt(std::move(worker));
+    if (adopted.segment) restore_opens(adopted);
+    if (lives) {
+      registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
+                    "pid " + std::to_string(adopted.process.pid));
+    } else {
+      registry_.end_worker(id, "it died while no director ran");
+    }
+  }
+
+  // What it had open stands in its own segment, where it can write: rights come from the grants.
+  void restore_opens(Worker& worker) {
+    const Scope* scope = registry_.scopes.find(worker.scope);
+    registry_.options.audit->worker_added(
+        {worker.id, worker.segment->memory(), worker.ring_records},
+        scope != nullptr ? std::string_view(scope->path) : std::string_view("?"));
+    std::deque<unsigned> still_free;
+    for (const unsigned open : worker.free_opens) {
+      const std::uint64_t word = worker.header()->opens[open].load(std::memory_order_acquire);
+      const auto generation = static_cast<Generation>(static_cast<std::uint32_t>(word >> 32U));
+      StoredBlock* block =
+          registry_.blocks.find(static_cast<BlockId>(static_cast<std::uint32_t>(word)));
+      const bool known = block != nullptr && block->segment && block->generation == generation;
+      const auto rights = known ? registry_.rights_through_any_name(*block, worker.scope)
+                                : sessionblocks::Rights::none;
+      if (rights == sessionblocks::Rights::none) {
+        still_free.push_back(open);
+        continue;
+      }
+      worker.opens[open] = OpenedBlock{block->id, generation, rights, false};
+      registry_.options.audit->block_opened(worker.id, open, block->id, generation,
+                                            block->policy.name);
+    }
+    worker.free_opens = std::move(still_free);
+  }
+
+  // Segments of blocks that were never published, or of rows that are gone.
+  void remove_orphans() {
+    const RuntimePaths& paths = registry_.options.paths;
+    std::set<std::string> known{paths.control_segment()};
+    for (const auto& [id, block] : registry_.blocks.all()) {
+      known.insert(paths.block_segment(id, block.generation));
+      known.insert(paths.readers_segment(id, block.generation));
+    }
+    for (const auto& [id, worker] : registry_.workers.all()) {
+      known.insert(paths.worker_segment(id));
+    }
+    unlink_all(paths.segment_prefix, known);
+  }
+
+  Registry& registry_;
+  const Suite* suite_;
+};
+
+Result<Adoption> create_fresh(RegistryOptions options) {
+  unlink_all(options.paths.segment_prefix);
+  auto registry = Registry::create(std::move(options));
+  if (!registry) return tl::unexpected(registry.error());
+  return Adoption{std::move(*registry), false};
+}
+
+}  // namespace
+
+Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite) {
+  auto file = SegmentFile::adopt(options.paths.control_segment());
+  const Found found = file ? judge(*file) : Found::nothing;
+  if (found == Found::other_layout) {
+    return fail(Errc::layout_mismatch,
+                "system " + options.paths.system +
+                    " was left by a director of another layout; end its workers and run "
+                    "sessionctl clean");
+  }
+  if (found != Found::usable) return create_fresh(std::move(options));
+  auto registry = Registry::over(options, std::move(*file));
+  if (Adopter(*registry, suite).run()) return Adoption{std::move(registry), true};
+  registry->say(EventKind::swept, "system " + options.paths.system, "nobody lives in it any more");
+  registry->remove_all();
+  registry.reset();
+  return create_fresh(std::move(options));
+}
+
+std::vector<std::string> sweep_dead_systems(const RuntimePaths& own) {
+  std::vector<std::string> swept;
+  const std::string ours = own.segment_prefix.substr(0, own.segment_prefix.find(own.system));
+  const auto names = SharedSegment::list(ours);
+  if (!names) return swept;
+  for (const std::string& name : *names) {
+    const std::string_view tail = ".control";
+    if (name.size() <= ours.size() + tail.size() || !name.ends_with(tail)) continue;
+    const std::string system = name.substr(ours.size(), name.size() - ours.size() - tail.size());
+    const auto paths = RuntimePaths::of(system);
+    if (system == own.system || !paths) continue;
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths->lock(), ignored)) continue;
+    const auto lock = platform::FileLock::acquire(paths->lock());
+    auto file = SegmentFile::adopt(name);
+    if (!lock || !file || judge(*file) == Found::other_layout) continue;
+    if (judge(*file) == Found::usable && any_worker_lives(control_in(*file))) continue;
+    unlink_all(paths->segment_prefix);
+    paths->remove();
+    swept.push_back(system);
+  }
+  return swept;
+}
+
+}  // namespace sessionblocks::director

@@ -1,0 +1,35 @@
+// Where audit records go. FlowLog implements it; the director says when.
+//
+// All calls come from the director's event loop; what must be taken in between is the sink's own
+// thread's work. The worker's segment stays mapped between
+// worker_added and worker_removed. Open indexes are reused only after drain_fully.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/ids.hpp"
+#include "director/data_plane.hpp"
+
+namespace sessionblocks::director {
+
+class AuditSink {
+ public:
+  virtual ~AuditSink() = default;
+
+  virtual void worker_added(const WorkerMemory& worker, std::string_view scope) = 0;
+  // From now on `open` in this worker's records stands for this block.
+  virtual void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
+                            std::string_view name) = 0;
+  // Takes every record that the worker has published so far. It may live or be dead.
+  virtual void drain_fully(WorkerId worker) = 0;
+  virtual void worker_removed(WorkerId worker) = 0;
+  // Something that the director did and that belongs into the same log.
+  virtual void note(std::string_view transition) = 0;
+};
+
+// Takes records out of the rings and drops them: for systems that keep no log.
+[[nodiscard]] std::unique_ptr<AuditSink> make_discarding_audit_sink();
+
+}  // namespace sessionblocks::director

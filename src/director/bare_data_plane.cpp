@@ -1,0 +1,61 @@
+#include <algorithm>
+#include <memory>
+
+#include "director/data_plane.hpp"
+#include "layout/block.hpp"
+#include "layout/layout_hash.hpp"
+#include "layout/readers.hpp"
+#include "layout/worker.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+class BareDataPlane final : public DataPlane {
+ public:
+  Result<void> format_block(const BlockMemory& memory, std::uint64_t hash_seed,
+                            std::uint32_t first_table_id) override {
+    auto& header = *reinterpret_cast<layout::BlockHeader*>(memory.block.data());
+    header.block_id = raw(memory.id);
+    header.generation = raw(memory.generation);
+    header.hash_seed = hash_seed;
+    header.old_table.store(layout::TableWord::idle(first_table_id).word, std::memory_order_relaxed);
+    header.identity = layout::identity(layout::Magic::block, memory.block.size());
+    auto& readers = *reinterpret_cast<layout::ReadersSegment*>(memory.readers.data());
+    readers.block_id = raw(memory.id);
+    readers.generation = raw(memory.generation);
+    readers.identity = layout::identity(layout::Magic::readers, memory.readers.size());
+    return {};
+  }
+
+  Result<void> format_worker(const WorkerMemory& memory) override {
+    auto& header = *reinterpret_cast<layout::WorkerHeader*>(memory.segment.data());
+    header.worker_id = raw(memory.id);
+    header.lanes = layout::kLanes;
+    header.ring_records = memory.ring_records;
+    header.identity = layout::identity(layout::Magic::worker, memory.segment.size());
+    return {};
+  }
+
+  std::uint64_t used_bytes(const BlockMemory& memory) override {
+    const auto& header = *reinterpret_cast<const layout::BlockHeader*>(memory.block.data());
+    const auto geometry = layout::Geometry::of(memory.block.size());
+    // Relaxed: a hint, bounded here.
+    const std::uint64_t pages = header.page_watermark.load(std::memory_order_relaxed);
+    return geometry.page_at(std::min(pages, geometry.page_count));
+  }
+
+  void settle(const BlockMemory& /*block*/, std::span<const WorkerMemory> /*workers*/) override {}
+  RecoveryReport recover(const WorkerMemory& /*worker*/,
+                         std::span<const WorkerOpen> /*opens*/) override {
+    return {};
+  }
+  void maintain(const BlockMemory& /*block*/) override {}
+};
+
+}  // namespace
+
+std::unique_ptr<DataPlane> make_bare_data_plane() {
+  return std::make_unique<BareDataPlane>();
+}
+
+}  // namespace sessionblocks::director

@@ -1,0 +1,245 @@
+#include "director/block_store.hpp"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/bounds.hpp"
+#include "layout/block.hpp"
+#include "layout/readers.hpp"
+#include "platform/clock.hpp"
+#include "platform/os_error.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+using sessionblocks::BlockKind;
+using sessionblocks::BlockState;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+constexpr std::uint32_t kFirstTableId = 1;
+
+Result<void> check_quota(std::uint64_t quota_bytes, const std::string& name) {
+  const std::string what = "block " + name + ": quota " + std::to_string(quota_bytes) + " bytes";
+  if (quota_bytes < layout::kMinBlockBytes || quota_bytes > layout::kMaxBlockBytes) {
+    return fail(Errc::invalid_argument, what + ": 524288 to 1099511627776 are possible");
+  }
+  struct statvfs shm {};
+  if (::statvfs("/dev/shm", &shm) != 0) return platform::fail_errno("ask for the size of /dev/shm");
+  const std::uint64_t room = std::uint64_t{shm.f_bavail} * shm.f_frsize;
+  if (quota_bytes > room) {
+    return fail(Errc::out_of_memory, what + ", and /dev/shm has room for " + std::to_string(room));
+  }
+  return {};
+}
+
+std::uint64_t boottime_ms() noexcept {
+  return platform::boottime_ns() / 1'000'000;
+}
+
+std::string text_of(const char (&name)[layout::kNameBytes]) {
+  return {name, ::strnlen(name, sizeof name)};
+}
+
+}  // namespace
+
+BlockMemory StoredBlock::memory() const {
+  BlockMemory memory{.id = id, .generation = generation, .block = {}, .readers = {}};
+  if (segment) memory.block = segment->memory();
+  if (readers) memory.readers = readers->memory();
+  memory.reserved_bytes = reserved_bytes;
+  return memory;
+}
+
+Result<BlockId> BlockStore::create(const BlockRequest& request) {
+  const bool has_memory = request.policy.kind != BlockKind::inherited;
+  if (has_memory) {
+    if (auto checked = check_quota(request.quota_bytes, request.policy.name); !checked) {
+      return tl::unexpected(checked.error());
+    }
+  }
+  const auto id = parts_.control.next_block_id();
+  if (!id) return id;
+  StoredBlock block;
+  block.id = *id;
+  block.policy = request.policy;
+  block.from = request.from;
+  block.quota_bytes = has_memory ? request.quota_bytes : 0;
+  if (request.lifespan_ms != 0) block.ends_at_ms = boottime_ms() + request.lifespan_ms;
+  if (has_memory) {
+    if (auto made = make_memory(block, kFirstTableId); !made) return tl::unexpected(made.error());
+  }
+  const auto row = publish(block, request);
+  if (!row) {
+    if (block.segment) block.segment->unlink();
+    if (block.readers) block.readers->unlink();
+    return tl::unexpected(row.error());
+  }
+  block.row = *row;
+  insert(std::move(block));
+  return *id;
+}
+
+// On an error no name is left.
+Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_table_id) {
+  const std::uint64_t bytes = align_up(block.quota_bytes, 4'096);
+  auto segment = SegmentFile::create(parts_.paths.block_segment(block.id, block.generation), bytes,
+                                     parts_.naming, parts_.opener);
+  if (!segment) return tl::unexpected(segment.error());
+  block.segment = std::move(*segment);
+  auto readers = SegmentFile::create(parts_.paths.readers_segment(block.id, block.generation),
+                                     align_up(sizeof(layout::ReadersSegment), 4'096), parts_.naming,
+                                     parts_.opener);
+  const auto undo = [&block](const Error& error) {
+    block.segment->unlink();
+    if (block.readers) block.readers->unlink();
+    return tl::unexpected(error);
+  };
+  if (!readers) return undo(readers.error());
+  block.readers = std::move(*readers);
+  if (auto kept = block.readers->reserve(0, block.readers->bytes()); !kept) {
+    return undo(kept.error());
+  }
+  const auto heap = layout::Geometry::of(bytes).heap_at;
+  if (auto kept = reserve_ahead(block, heap + kMiB); !kept) return undo(kept.error());
+  auto formatted = parts_.data_plane.format_block(block.memory(), parts_.control.header().hash_seed,
+                                                  first_table_id);
+  if (!formatted) return undo(formatted.error());
+  return {};
+}
+
+Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockRequest& request) {
+  BlockRowFields fields;
+  fields.id = block.id;
+  fields.generation = block.generation;
+  fields.kind = block.policy.kind;
+  fields.audit = request.audit;
+  fields.full_ring = request.full_ring;
+  fields.enforce = request.enforce;
+  fields.segment_bytes = block.segment ? block.segment->bytes() : 0;
+  fields.reserved_bytes = block.reserved_bytes;
+  fields.quota_bytes = block.quota_bytes;
+  fields.ends_at_ms = block.ends_at_ms;
+  fields.owner = block.policy.owner;
+  fields.first_table_id = kFirstTableId;
+  fields.permits = request.permits;
+  fields.name = block.policy.name;
+  const auto origins = named(block.from);
+  if (!origins.empty()) fields.origin = origins.front()->id;
+  return parts_.control.publish(fields);
+}
+
+void BlockStore::insert(StoredBlock block) {
+  const BlockId id = block.id;
+  by_name_.emplace(block.policy.name, id);
+  blocks_.emplace(id, std::move(block));
+}
+
+Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants, std::string from) {
+  const layout::BlockRow& stored = parts_.control.block(row);
+  const layout::LifeWord life{stored.life.load(std::memory_order_acquire)};
+  StoredBlock block;
+  block.id = life.id();
+  block.generation = life.generation();
+  block.state = life.state();
+  block.policy.name = text_of(stored.name);
+  block.policy.kind =
+      static_cast<BlockKind>((stored.policy.load(std::memory_order_relaxed) >> 16U) & 0xFFU);
+  block.policy.owner = static_cast<ScopeId>(stored.owner_scope);
+  block.policy.grants = grants;
+  block.from = std::move(from);
+  block.row = row;
+  block.quota_bytes = stored.quota_bytes;
+  block.reserved_bytes = stored.reserved_bytes.load(std::memory_order_relaxed);
+  block.ends_at_ms = stored.ends_at_ms;
+  const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
+  const bool doomed = block.state == BlockState::destroyed || stored.goal != 0;
+  if (expected != 0) {
+    auto segment = SegmentFile::adopt(parts_.paths.block_segment(block.id, block.generation));
+    auto readers = SegmentFile::adopt(parts_.paths.readers_segment(block.id, block.generation));
+    if (segment) block.segment = std::move(*segment);
+    if (readers) block.readers = std::move(*readers);
+  }
+  const bool whole =
+      expected == 0 || (block.segment && block.readers && block.segment->bytes() == expected &&
+                        block.readers->bytes() >= sizeof(layout::ReadersSegment));
+  const BlockId id = block.id;
+  insert(std::move(block));
+  if (whole && !doomed) return id;
+  begin_destroy(blocks_.at(id));
+  static_cast<void>(finish_destroy(id));
+  return fail(doomed ? Errc::gone : Errc::corrupt, "block " + std::to_string(raw(id)));
+}
+
+void BlockStore::begin_destroy(StoredBlock& block) noexcept {
+  parts_.control.block(block.row).goal = static_cast<std::uint64_t>(BlockState::destroyed);
+  // CRASH(destroy.goal): the goal stands, nothing has ended; adoption destroys the block.
+  block.state = BlockState::destroyed;
+  parts_.control.change_life(
+      block.row, layout::LifeWord::make(block.id, block.generation, BlockState::destroyed));
+  // CRASH(destroy.state): handles answer `gone`, both names are there; adoption goes on here.
+}
+
+std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
+  const auto found = blocks_.find(id);
+  if (found == blocks_.end()) return std::nullopt;
+  StoredBlock& block = found->second;
+  if (block.segment) block.segment->unlink();
+  if (block.readers) block.readers->unlink();
+  // CRASH(destroy.unlinked): a row without names; adoption withdraws it.
+  parts_.control.withdraw_block(block.row);
+  const auto [first, last] = by_name_.equal_range(block.policy.name);
+  for (auto at = first; at != last; ++at) {
+    if (at->second != id) continue;
+    by_name_.erase(at);
+    break;
+  }
+  std::optional<StoredBlock> retired(std::move(block));
+  blocks_.erase(found);
+  return retired;
+}
+
+Result<std::uint64_t> BlockStore::reserve_ahead(StoredBlock& block, std::uint64_t wanted_bytes) {
+  const auto geometry = layout::Geometry::of(block.segment->bytes());
+  std::uint64_t goal = wanted_bytes;
+  if (block.reserved_bytes != 0) {  // formatted
+    const std::uint64_t used = parts_.data_plane.used_bytes(block.memory());
+    goal = std::max(goal, used + std::max(kMiB, used / 4));
+  }
+  goal = std::min(align_up(goal, layout::kPageBytes), geometry.segment_bytes);
+  const std::uint64_t have = std::max(block.reserved_bytes, geometry.heap_at);
+  if (goal <= block.reserved_bytes) return block.reserved_bytes;
+  const std::uint64_t pages = std::min(
+      divide_up(goal - std::min(goal, geometry.heap_at), layout::kPageBytes), geometry.page_count);
+  const std::uint64_t table = layout::kPageTableAt + pages * sizeof(layout::PageDescriptor);
+  if (auto kept = block.segment->reserve(0, std::min(table, geometry.heap_at)); !kept) {
+    return tl::unexpected(kept.error());
+  }
+  if (goal > have) {
+    if (auto kept = block.segment->reserve(have, goal - have); !kept) {
+      return tl::unexpected(kept.error());
+    }
+  }
+  block.reserved_bytes = goal;
+  // Before the block is published its row is somebody else's.
+  if (blocks_.contains(block.id)) {
+    // V1 (release): the memory is there before anyone may use an offset below the new bound.
+    parts_.control.block(block.row).reserved_bytes.store(goal, std::memory_order_release);
+  }
+  return goal;
+}
+
+StoredBlock* BlockStore::find(BlockId block) noexcept {
+  const auto found = blocks_.find(block);
+  return found == blocks_.end() ? nullptr : &found->second;
+}
+
+std::vector<StoredBlock*> BlockStore::named(std::string_view name) {
+  std::vector<StoredBlock*> found;
+  const auto [first, last] = by_name_.equal_range(name);
+  for (auto at = first; at != last; ++at) found.push_back(&blocks_.at(at->second));
+  return found;
+}
+
+}  // namespace sessionblocks::director

@@ -1,0 +1,169 @@
+// How a director begins: folder, lock, key, adoption, socket, scripts.
+#include <sodium.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "director/director_core.hpp"
+#include "platform/user.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+// Removing its files is the last thing a director does. One that starts meanwhile may have locked
+// a file that has no name any more; then the name holds another pid, or nothing.
+bool lock_file_is_ours(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  pid_t pid = 0;
+  return (file >> pid) && pid == ::getpid();
+}
+
+}  // namespace
+
+Result<void> Director::Core::start() {
+  if (::sodium_init() < 0) return fail(Errc::unsupported, "libsodium does not start");
+  auto of = RuntimePaths::of(options.system, options.runtime_directory);
+  if (!of) return tl::unexpected(of.error());
+  paths = std::move(*of);
+  find_users();
+  const bool others = users_.size() > 1;
+  if (auto made = paths.make(others ? 0711 : 0700); !made) return made;
+  if (auto taken = take_lock(); !taken) return taken;
+  auto loaded = OperatorKey::load_or_create(paths.operator_key());
+  if (!loaded) return tl::unexpected(loaded.error());
+  key = *loaded;
+  bool goes_on = false;
+  if (auto taken = take_system(goes_on); !taken) return taken;
+  context_.emplace(request_context());
+  if (auto listening = listen(); !listening) return listening;
+  watch_adopted();
+  if (auto started = start_scripts(goes_on); !started) return started;
+  if (options.handles_signals) {
+    loop.on_signals({SIGTERM, SIGINT}, [this](int) { begin_stop(); });
+  }
+  housekeeping_ = loop.after(nap_, [this] { housekeep(); });
+  registry->say(EventKind::started, "director of system " + options.system,
+                "pid " + std::to_string(::getpid()) + ", socket " + paths.socket().native());
+  return {};
+}
+
+Result<void> Director::Core::take_lock() {
+  constexpr int kTries = 100;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    auto lock = platform::FileLock::acquire(paths.lock());
+    if (!lock) return tl::unexpected(lock.error());
+    if (lock_file_is_ours(paths.lock())) {
+      lock_.emplace(std::move(*lock));
+      return {};
+    }
+    if (auto made = paths.make(users_.size() > 1 ? 0711 : 0700); !made) return made;
+  }
+  return fail(Errc::already_running, "lock " + paths.lock().native() + ": it keeps changing hands");
+}
+
+Result<void> Director::Core::take_system(bool& goes_on) {
+  const Suite* suite = options.suite ? &*options.suite : nullptr;
+  auto adoption = adopt_or_create(registry_options(), suite);
+  if (!adoption) return tl::unexpected(adoption.error());
+  registry = std::move(adoption->registry);
+  goes_on = adoption->goes_on;
+  const auto self = platform::ProcessIdentity::self();
+  if (!self) return tl::unexpected(self.error());
+  const auto space = platform::pid_namespace();
+  if (!space) return tl::unexpected(space.error());
+  registry->control.take_over(*self, *space);
+  if (!registry->scopes.has_root() && suite == nullptr) {
+    const auto root = registry->scopes.add_suite(options.system);
+    if (!root) return tl::unexpected(root.error());
+  }
+  registry->on_unmap = [this](const Worker& worker, unsigned open) { send_unmap(worker, open); };
+  if (options.naming == Naming::named) {
+    for (const std::string& system : sweep_dead_systems(paths)) {
+      registry->say(EventKind::swept, "system " + system, "its director and workers have ended");
+    }
+  }
+  return {};
+}
+
+RegistryOptions Director::Core::registry_options() const {
+  RegistryOptions made;
+  made.paths = paths;
+  made.naming = options.naming;
+  made.ring_records = options.suite ? options.suite->director.ring_records : options.ring_records;
+  made.data_plane = options.data_plane;
+  made.audit = options.audit;
+  made.events = options.events;
+  return made;
+}
+
+void Director::Core::find_users() {
+  users_ = {::geteuid()};
+  if (!options.suite) return;
+  for (const ScriptSpec& script : options.suite->scripts) {
+    if (!script.user) continue;
+    if (const auto user = platform::find_user(*script.user)) users_.insert(user->uid);
+  }
+}
+
+Result<void> Director::Core::listen() {
+  // Who may connect is checked at accept; other users reach the socket only in a 0711 folder.
+  auto listener = platform::Listener::listen(paths.socket(), users_.size() > 1 ? 0666 : 0600);
+  if (!listener) return tl::unexpected(listener.error());
+  listener_.emplace(std::move(*listener));
+  listener_watch_ = loop.watch(listener_->fd(), [this] { on_connections(); });
+  return {};
+}
+
+RequestContext Director::Core::request_context() {
+  const auto may_create = [this](std::string_view script, std::string_view block) {
+    return may_create_block(options.suite ? &*options.suite : nullptr, script, block);
+  };
+  return RequestContext{
+      .registry = *registry,
+      .key = key,
+      .may_create = may_create,
+      .makes_scopes = options.makes_scopes,
+      .started_as =
+          [this](const Client& client) {
+            return runner_ ? runner_->started_as(client.process) : std::nullopt;
+          },
+      .launch_lives = [this](WorkerId id) { return runner_ && runner_->launch_lives(id); },
+      .on_attached = [this](Client& client, WorkerId worker) { attach(client, worker); },
+      .end_worker = [this](WorkerId worker, std::string_view why) { end_worker(worker, why); },
+      .end_scope = [this](ScopeId scope) -> Result<void> {
+        if (runner_) return runner_->end_scope(scope, "an operator asked for it");
+        return fail(Errc::invalid_argument, "end_scope: this system runs no suite");
+      },
+      .stop = [this] { loop.post([this] { begin_stop(); }); }};
+}
+
+Result<void> Director::Core::start_scripts(bool goes_on) {
+  if (!options.suite) return {};
+  launcher_ = make_launcher(paths, *options.suite, options.confinement);
+  runner_ = std::make_unique<ScriptRunner>(ScriptRunner::Parts{
+      .loop = loop,
+      .registry = *registry,
+      .key = key,
+      .launcher = *launcher_,
+      .suite = *options.suite,
+      .grace = options.grace,
+      .on_done = [this](SuiteOutcome outcome) { on_suite_done(outcome); },
+      .end_worker = [this](WorkerId worker, std::string_view why) { end_worker(worker, why); }});
+  return goes_on ? runner_->resume() : runner_->start();
+}
+
+void Director::Core::watch_adopted() {
+  std::vector<WorkerId> ended;
+  for (auto& [id, worker] : registry->workers.all()) {
+    if (worker.state != WorkerState::attached) continue;
+    auto pidfd = worker.process.open();
+    if (pidfd) {
+      watch_worker(id, std::move(*pidfd));
+    } else {
+      ended.push_back(id);
+    }
+  }
+  for (const WorkerId id : ended) end_worker(id, "it died while no director ran");
+}
+
+}  // namespace sessionblocks::director

@@ -1,0 +1,45 @@
+// What the director did, for people: the tools write it with spdlog, tests collect it.
+//
+// Calls come from the director's event loop and must not call back into it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sessionblocks::director {
+
+enum class EventKind : std::uint8_t {
+  started,    // a director, a script's worker process
+  adopted,    // what an earlier director left alive
+  swept,      // what a dead one left
+  created,    // a block
+  attached,   // a worker
+  opened,     // a block by a worker
+  denied,     // a request
+  detached,   // a worker, in order
+  died,       // a worker or its process
+  recovered,  // what it left is put right
+  restarted,  // a worker process
+  ended,      // a scope
+  destroyed,  // a block
+  timed_out,  // a script
+  failed,     // a script, or something that the operating system refused
+  stopped,    // the director
+};
+
+[[nodiscard]] std::string_view word(EventKind kind) noexcept;
+
+struct Event {
+  EventKind kind = EventKind::started;
+  std::string subject;  // block "cart", worker 7, scope shop/checkout#2
+  std::string detail;   // why, or with what; may be empty
+};
+
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_event(const Event& event) = 0;
+};
+
+}  // namespace sessionblocks::director

@@ -1,0 +1,41 @@
+// Who may open a block, and with which rights. Pure decisions over plain data.
+//
+// private     whoever belongs to the owner scope: read-write
+// shared      the same, and the scripts that the grants name ("*": every script)
+// inherited   the scripts that the heirs name, and never with more rights than the block that it
+//             comes from passes down to them; it has no memory of its own
+// forked      as shared
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/words.hpp"
+#include "director/scope_tree.hpp"
+
+namespace sessionblocks::director {
+
+using ScriptRights = std::map<std::string, sessionblocks::Rights, std::less<>>;
+
+struct BlockPolicy {
+  std::string name;
+  sessionblocks::BlockKind kind = sessionblocks::BlockKind::private_;
+  ScopeId owner{};
+  ScriptRights grants;  // inherited: the heirs
+};
+
+// The rights of `scope` on a block that has memory of its own.
+[[nodiscard]] sessionblocks::Rights rights_on(const BlockPolicy& block, ScopeId scope,
+                                              const ScopeTree& scopes);
+
+// What a block gives at most to those who inherit it in `scope`: what the nearest script on the
+// way up holds, and all of it to everybody below its owner when no grant says less.
+[[nodiscard]] sessionblocks::Rights passed_down(const BlockPolicy& from, ScopeId scope,
+                                                const ScopeTree& scopes);
+
+// The rights of `scope` through an inherited block; `from` is the block that it names.
+[[nodiscard]] sessionblocks::Rights inherited_rights(const BlockPolicy& block,
+                                                     const BlockPolicy& from, ScopeId scope,
+                                                     const ScopeTree& scopes);
+
+}  // namespace sessionblocks::director

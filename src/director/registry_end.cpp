@@ -1,0 +1,155 @@
+// Beginnings and ends of workers, ends of scopes and of the whole system.
+#include <algorithm>
+
+#include "core/bounds.hpp"
+#include "director/registry.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+std::string worker_text(const Worker& worker, const ScopeTree& scopes) {
+  const Scope* scope = scopes.find(worker.scope);
+  return "worker " + std::to_string(raw(worker.id)) + " (" +
+         (scope != nullptr ? scope->path : std::string("ended scope")) + ", pid " +
+         std::to_string(worker.process.pid) + ")";
+}
+
+}  // namespace
+
+// The header and the heads of the lanes are read by us whatever the worker does, so their memory
+// must be there; the rings are reserved by whoever uses a lane.
+Result<void> Registry::give_segment(Worker& worker) {
+  const std::uint64_t bytes = layout::worker_bytes(options.ring_records);
+  auto file = SegmentFile::create(options.paths.worker_segment(worker.id), align_up(bytes, 4'096),
+                                  options.naming, opener);
+  if (!file) return tl::unexpected(file.error());
+  auto made = file->reserve(0, 4'096);
+  for (unsigned lane = 0; lane < layout::kLanes && made; ++lane) {
+    made = file->reserve(layout::lane_at(lane, options.ring_records), layout::kLaneHeadBytes);
+  }
+  if (made) {
+    made = options.data_plane->format_worker({worker.id, file->memory(), options.ring_records});
+  }
+  if (!made) {
+    file->unlink();
+    return made;
+  }
+  worker.segment = std::move(*file);
+  worker.ring_records = options.ring_records;
+  return {};
+}
+
+Result<Worker*> Registry::attach(ScopeId scope, const platform::ProcessIdentity& process,
+                                 WorkerId launched_as) {
+  const Scope* found = scopes.find(scope);
+  if (found == nullptr || found->is_ending) {
+    return fail(Errc::no_such_scope, "attach: the scope has ended");
+  }
+  const auto id = control.next_worker_id();
+  if (!id) return tl::unexpected(id.error());
+  Worker worker;
+  worker.id = *id;
+  worker.scope = scope;
+  worker.process = process;
+  worker.launched_as = launched_as == WorkerId{} ? *id : launched_as;
+  auto added = workers.add(std::move(worker));
+  if (!added) return added;
+  if (auto attached = attach_started(**added); !attached) {
+    workers.remove(*id);
+    return tl::unexpected(attached.error());
+  }
+  return added;
+}
+
+Result<void> Registry::attach_started(Worker& worker) {
+  if (auto given = give_segment(worker); !given) return given;
+  control.worker(worker.row).ring_records = worker.ring_records;
+  workers.set_state(worker, WorkerState::attached);
+  options.audit->worker_added({worker.id, worker.segment->memory(), worker.ring_records},
+                              scopes.find(worker.scope)->path);
+  say(EventKind::attached, worker_text(worker, scopes));
+  return {};
+}
+
+std::optional<BlockMemory> Registry::memory_of(const OpenedBlock& opened) {
+  if (const StoredBlock* block = blocks.find(opened.block);
+      block != nullptr && block->generation == opened.generation) {
+    return block->memory();
+  }
+  for (const StoredBlock& block : retired_) {
+    if (block.id == opened.block && block.generation == opened.generation) return block.memory();
+  }
+  return std::nullopt;
+}
+
+bool Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) {
+  Worker* worker = workers.find(id);
+  if (worker == nullptr) return false;
+  const std::string text = worker_text(*worker, scopes);
+  workers.set_state(*worker, WorkerState::dead);
+  // CRASH(worker.dead): adoption finds the row and recovers it again from here.
+  bool in_order = false;
+  if (worker->segment) {
+    in_order = worker->header()->finished.load(std::memory_order_acquire) == 1;
+    say(in_order ? EventKind::detached : EventKind::died, text, std::string(why));
+    options.audit->drain_fully(id);
+    if (recovery == Recovery::full) {
+      recover(*worker, text);
+      options.audit->drain_fully(id);
+    }
+    options.audit->worker_removed(id);
+    workers.set_state(*worker, WorkerState::recovered);
+    // CRASH(worker.recovered): only names and the row are left to remove.
+    worker->segment->unlink();
+  }
+  workers.remove(id);
+  forget_retired();
+  return in_order;
+}
+
+void Registry::recover(Worker& worker, const std::string& text) {
+  std::vector<WorkerOpen> opens;
+  for (unsigned open = 0; open < worker.opens.size(); ++open) {
+    if (!worker.opens[open]) continue;
+    const auto block = memory_of(*worker.opens[open]);
+    if (block) opens.push_back({open, worker.opens[open]->rights, *block});
+  }
+  const RecoveryReport report = options.data_plane->recover(
+      {worker.id, worker.segment->memory(), worker.ring_records}, opens);
+  say(EventKind::recovered, text,
+      std::to_string(report.committed) + " in flight had committed, " +
+          std::to_string(report.undone) + " had not");
+}
+
+void Registry::end_scope(ScopeId scope, std::string_view why) {
+  const Scope* found = scopes.find(scope);
+  if (found == nullptr) return;
+  const std::string path = found->path;
+  scopes.mark_ending(scope);
+  // CRASH(scope.ending): adoption ends what is marked, children first.
+  std::vector<BlockId> owned;
+  for (const auto& [id, block] : blocks.all()) {
+    if (block.policy.owner == scope) owned.push_back(id);
+  }
+  for (const BlockId id : owned) destroy_block(id, "its scope " + path + " has ended");
+  scopes.remove(scope);
+  say(EventKind::ended, "scope " + path, std::string(why));
+}
+
+void Registry::remove_all() {
+  std::vector<BlockId> every;
+  for (const auto& [id, block] : blocks.all()) every.push_back(id);
+  for (const BlockId block : every) destroy_block(block, "the system stops");
+  while (!workers.all().empty()) {
+    end_worker(workers.all().begin()->first, "the system stops", Recovery::skip);
+  }
+  if (scopes.has_root()) {
+    for (const ScopeId scope : scopes.subtree(scopes.root().id)) {
+      end_scope(scope, "the system stops");
+    }
+  }
+  control.mark_stopped();
+  control_file_.unlink();
+}
+
+}  // namespace sessionblocks::director

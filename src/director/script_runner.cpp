@@ -1,0 +1,247 @@
+#include "director/script_runner.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+
+#include "director/declared_blocks.hpp"
+#include "platform/process.hpp"
+
+namespace sessionblocks::director {
+namespace {
+
+using Kind = sessionblocks::ScopeKind;
+
+// Parents before children; a suite has no cycle.
+std::vector<const ScriptSpec*> in_order(const Suite& suite) {
+  std::vector<const ScriptSpec*> order;
+  const auto is_placed = [&order](const std::string& name) {
+    return name.empty() || std::any_of(order.begin(), order.end(), [&](const ScriptSpec* script) {
+             return script->name == name;
+           });
+  };
+  for (std::size_t round = 0; round < suite.scripts.size(); ++round) {
+    for (const ScriptSpec& script : suite.scripts) {
+      if (script.start != StartWhen::with_suite || is_placed(script.name)) continue;
+      if (is_placed(script.parent)) order.push_back(&script);
+    }
+  }
+  return order;
+}
+
+void signal_process(const platform::UniqueFd& pidfd, int number) {
+  // It may have ended a moment ago; its end is what was wanted.
+  static_cast<void>(platform::send_signal(pidfd.get(), number));
+}
+
+}  // namespace
+
+Result<void> ScriptRunner::start() {
+  if (auto prepared = prepare_suite(); !prepared) return prepared;
+  for (const auto& script : scripts_) {
+    for (const auto& slot : script->slots) launch_or_end(*slot);
+  }
+  parts_.loop.post([this] { end_finished_scopes(); });
+  return {};
+}
+
+Result<void> ScriptRunner::resume() {
+  is_resuming_ = true;
+  if (auto prepared = prepare_suite(); !prepared) return prepared;
+  for (const auto& script : scripts_) {
+    for (const auto& slot : script->slots) {
+      take_over(*slot);
+      if (!slot->is_running && !script->is_ending) launch_or_end(*slot);
+    }
+  }
+  for (const auto& script : scripts_) {
+    const Scope* scope = parts_.registry.scopes.find(script->scope);
+    if (scope != nullptr && scope->is_ending) begin_end(*script, "an earlier director began to");
+  }
+  parts_.loop.post([this] { end_finished_scopes(); });
+  return {};
+}
+
+void ScriptRunner::launch_or_end(Slot& slot) {
+  if (auto launched = launch(slot); !launched) end_slot(slot, false, launched.error().message());
+}
+
+Result<void> ScriptRunner::prepare_suite() {
+  ScopeTree& scopes = parts_.registry.scopes;
+  if (!scopes.has_root()) {
+    if (auto root = scopes.add_suite(parts_.suite.name); !root) {
+      return tl::unexpected(root.error());
+    }
+  }
+  const ScopeId root = scopes.root().id;
+  if (auto made = create_missing(blocks_of_suite(parts_.suite, root)); !made) return made;
+  for (const ScriptSpec* spec : in_order(parts_.suite)) {
+    if (auto prepared = prepare(*spec); !prepared) return prepared;
+  }
+  return {};
+}
+
+Result<ScopeId> ScriptRunner::scope_for(Kind kind, ScopeId parent, std::string_view name,
+                                        std::uint16_t slot) {
+  ScopeTree& scopes = parts_.registry.scopes;
+  for (const ScopeId child : scopes.find(parent)->children) {
+    const Scope* found = scopes.find(child);
+    if (found->kind == kind && found->name == name && found->slot == slot) return child;
+  }
+  if (is_resuming_) return ScopeId{};
+  return scopes.add(kind, parent, name, slot);
+}
+
+Result<void> ScriptRunner::prepare(const ScriptSpec& spec) {
+  ScopeId parent = parts_.registry.scopes.root().id;
+  for (const auto& other : scripts_) {
+    if (other->spec->name == spec.parent) parent = other->scope;
+  }
+  const auto scope = scope_for(Kind::script, parent, spec.name, 0);
+  if (!scope) return tl::unexpected(scope.error());
+  if (*scope == ScopeId{}) return {};
+  auto script = std::make_unique<Script>();
+  script->spec = &spec;
+  script->scope = *scope;
+  if (auto made = create_missing(blocks_of_script(parts_.suite, spec, *scope)); !made) return made;
+  for (std::uint32_t number = 1; number <= spec.workers; ++number) {
+    const auto prepared = prepare_slot(*script, static_cast<std::uint16_t>(number));
+    if (!prepared) return prepared;
+  }
+  if (spec.timeout_ms) {
+    script->time_limit =
+        parts_.loop.after(std::chrono::milliseconds(*spec.timeout_ms), [this, late = script.get()] {
+          any_timed_out_ = true;
+          parts_.registry.say(EventKind::timed_out, "script " + late->spec->name);
+          begin_end(*late, "its time limit has passed");
+        });
+  }
+  scripts_.push_back(std::move(script));
+  return {};
+}
+
+Result<void> ScriptRunner::prepare_slot(Script& script, std::uint16_t number) {
+  const auto scope = scope_for(Kind::worker, script.scope, script.spec->name, number);
+  if (!scope) return tl::unexpected(scope.error());
+  if (*scope == ScopeId{}) return {};
+  auto slot = std::make_unique<Slot>();
+  slot->script = &script;
+  slot->number = number;
+  slot->scope = *scope;
+  script.slots.push_back(std::move(slot));
+  return create_missing(blocks_of_slot(parts_.suite, *script.spec, *scope));
+}
+
+Result<void> ScriptRunner::create_missing(const std::vector<BlockRequest>& requests) {
+  for (const BlockRequest& request : requests) {
+    const auto present = parts_.registry.blocks.named(request.policy.name);
+    const bool adopted = std::any_of(present.begin(), present.end(), [&](const auto* block) {
+      return block->policy.owner == request.policy.owner;
+    });
+    if (adopted) continue;
+    const auto made = parts_.registry.create_block(request);
+    if (!made) return tl::unexpected(made.error());
+  }
+  return {};
+}
+
+Result<void> ScriptRunner::launch(Slot& slot) {
+  Registry& registry = parts_.registry;
+  const Scope* scope = registry.scopes.find(slot.scope);
+  const auto id = registry.control.next_worker_id();
+  if (!id) return tl::unexpected(id.error());
+  Launch request{*slot.script->spec, scope->path, parts_.key.token_for({slot.scope, *id})};
+  auto launched = parts_.launcher.start(request);
+  if (!launched) return tl::unexpected(launched.error());
+  slot.pidfd = std::move(launched->pidfd);
+  slot.worker = *id;
+  slot.launch = *id;
+  slot.detached_in_order = false;
+  // It is our child and not reaped: the pid is certain, even if it has ended by now.
+  const auto process = platform::ProcessIdentity::of(launched->pid);
+  if (!process) return tl::unexpected(process.error());
+  slot.process = *process;
+  Worker worker;
+  worker.id = *id;
+  worker.scope = slot.scope;
+  worker.process = *process;
+  worker.launched_as = *id;
+  auto added = registry.workers.add(std::move(worker));
+  if (!added) {
+    signal_process(slot.pidfd, SIGKILL);
+    return tl::unexpected(added.error());
+  }
+  registry.control.worker((*added)->row).restarts = slot.restart_count;
+  slot.is_running = true;
+  slot.is_child = true;
+  watch(slot);
+  std::string detail = "pid " + std::to_string(launched->pid);
+  for (const std::string& missing : launched->left_out) detail += "; without: " + missing;
+  registry.say(slot.restart_count == 0 ? EventKind::started : EventKind::restarted, scope->path,
+               std::move(detail));
+  return {};
+}
+
+// A process that an earlier director started in this slot and that still runs.
+void ScriptRunner::take_over(Slot& slot) {
+  for (auto& [id, worker] : parts_.registry.workers.all()) {
+    if (worker.scope != slot.scope || worker.launched_as != id) continue;
+    auto pidfd = worker.process.open();
+    if (!pidfd) continue;
+    slot.worker = id;
+    slot.launch = id;
+    slot.process = worker.process;
+    slot.pidfd = std::move(*pidfd);
+    slot.is_running = true;
+    slot.is_child = false;
+    slot.restart_count = parts_.registry.control.worker(worker.row).restarts;
+    watch(slot);
+    return;
+  }
+}
+
+void ScriptRunner::watch(Slot& slot) {
+  slot.watch = parts_.loop.watch(slot.pidfd.get(), [this, &slot] { on_exit(slot); });
+}
+
+Result<void> ScriptRunner::end_scope(ScopeId scope, std::string_view why) {
+  Script* script = script_at(scope);
+  if (script == nullptr) {
+    return fail(Errc::invalid_argument, "end a scope: only scripts end by themselves");
+  }
+  begin_end(*script, why);
+  return {};
+}
+
+void ScriptRunner::end_all(std::string_view why) {
+  is_stopping_ = true;
+  for (const auto& script : scripts_) begin_end(*script, why);
+  end_finished_scopes();
+}
+
+ScriptRunner::Script* ScriptRunner::script_at(ScopeId scope) {
+  for (const auto& script : scripts_) {
+    if (script->scope == scope) return script.get();
+  }
+  return nullptr;
+}
+
+std::optional<StartedAs> ScriptRunner::started_as(const platform::ProcessIdentity& process) const {
+  for (const auto& script : scripts_) {
+    for (const auto& slot : script->slots) {
+      if (slot->is_running && slot->process == process) return StartedAs{slot->scope, slot->worker};
+    }
+  }
+  return std::nullopt;
+}
+
+bool ScriptRunner::launch_lives(WorkerId launch) const {
+  for (const auto& script : scripts_) {
+    for (const auto& slot : script->slots) {
+      if (slot->is_running && slot->launch == launch) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace sessionblocks::director

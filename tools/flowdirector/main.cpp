@@ -1,0 +1,133 @@
+// flowdirector run SUITE.toml     runs a suite in the foreground, until its scripts have ended
+// flowdirector serve [SUITE.toml] goes on until SIGTERM
+//
+// Exit codes: 0 all went well, 1 a script or the director failed, 2 the suite file or the command
+// line is wrong (nothing was started), 124 a script passed its time limit.
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "director/director.hpp"
+#include "director/suite_file.hpp"
+#include "event_printer.hpp"
+#include "layout/block.hpp"
+#include "platform/user.hpp"
+
+namespace {
+
+using namespace sessionblocks;
+using director::Director;
+using director::SuiteOutcome;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kTimedOut = 124;
+
+struct Arguments {
+  std::string suite_file;
+  std::string system = "default";
+  std::string runtime_directory;
+  bool quiet = false;
+  bool verbose = false;
+  bool no_sandbox = false;
+  unsigned grace_ms = 5'000;
+};
+
+director::Machine this_machine(const director::RuntimePaths& paths) {
+  director::Machine machine;
+  struct statvfs shm {};
+  if (::statvfs("/dev/shm", &shm) == 0) {
+    machine.shm_bytes = std::uint64_t{shm.f_blocks} * shm.f_frsize;
+  }
+  machine.min_quota_bytes = layout::kMinBlockBytes;
+  machine.protected_folders = {{paths.directory, "runtime folder"}};
+  machine.user_exists = [](const std::string& name) {
+    return platform::find_user(name).has_value();
+  };
+  return machine;
+}
+
+// Each block and worker takes descriptors here; what a started script gets is its own affair.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int exit_code(const Director::Outcome& outcome, bool runs_suite) {
+  if (!runs_suite) return 0;
+  if (outcome.suite == SuiteOutcome::timed_out) return kTimedOut;
+  return outcome.suite == SuiteOutcome::failed || outcome.was_stopped ? kFailed : 0;
+}
+
+int direct(const Arguments& arguments, bool ends_with_suite) {
+  const auto paths = director::RuntimePaths::of(arguments.system, arguments.runtime_directory);
+  if (!paths) {
+    std::cerr << "flowdirector: " << paths.error().message() << "\n";
+    return kUsage;
+  }
+  director::DirectorOptions options;
+  if (!arguments.suite_file.empty()) {
+    auto suite = director::open_suite(arguments.suite_file, this_machine(*paths));
+    if (!suite) {
+      for (const auto& problem : suite.error()) std::cerr << problem.text() << "\n";
+      return kUsage;
+    }
+    options.suite = std::move(*suite);
+  }
+  using tools::Verbosity;
+  const Verbosity spoken = arguments.verbose ? Verbosity::verbose : Verbosity::normal;
+  options.events = tools::make_event_printer(arguments.quiet ? Verbosity::quiet : spoken);
+  options.system = arguments.system;
+  options.runtime_directory = arguments.runtime_directory;
+  options.grace = std::chrono::milliseconds(arguments.grace_ms);
+  options.ends_with_suite = ends_with_suite;
+  options.makes_scopes = !options.suite.has_value();
+  options.handles_signals = true;
+  if (arguments.no_sandbox) options.confinement = director::Confinement::none;
+  raise_descriptor_limit();
+  const auto director = Director::start(std::move(options));
+  if (!director) {
+    std::cerr << "flowdirector: " << director.error().message() << "\n";
+    return kFailed;
+  }
+  return exit_code((*director)->run(), ends_with_suite);
+}
+
+void add_options(CLI::App& command, Arguments& arguments) {
+  command.add_option("--system", arguments.system, "name of the session system")
+      ->capture_default_str();
+  command.add_option("--runtime-dir", arguments.runtime_directory,
+                     "folder for socket, lock and key, instead of the usual one");
+  command.add_option("--grace-ms", arguments.grace_ms, "from SIGTERM to SIGKILL, in ms")
+      ->capture_default_str();
+  command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
+  command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");
+  command.add_flag("--no-sandbox", arguments.no_sandbox, "start scripts without restrictions");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("FlowDirector: creates and ends SessionBlocks, and runs the scripts that use them");
+  app.require_subcommand(1);
+  Arguments arguments;
+  CLI::App* const run = app.add_subcommand("run", "run a suite until its scripts have ended");
+  run->add_option("SUITE", arguments.suite_file, "suite file (TOML)")->required();
+  add_options(*run, arguments);
+  CLI::App* const serve = app.add_subcommand("serve", "direct a system until SIGTERM");
+  serve->add_option("SUITE", arguments.suite_file, "suite file (TOML), if there is one");
+  add_options(*serve, arguments);
+  try {
+    app.parse(argc, argv);
+    return direct(arguments, run->parsed());
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  } catch (const std::exception& error) {
+    std::cerr << "flowdirector: " << error.what() << "\n";
+    return kFailed;
+  }
+}
