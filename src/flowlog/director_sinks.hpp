@@ -1,0 +1,48 @@
+// What the director calls, answered by FlowLog and by the director's own log.
+#pragma once
+
+#include <memory>
+
+#include "director/audit_sink.hpp"
+#include "director/events.hpp"
+#include "flowlog/director_log.hpp"
+#include "flowlog/flow_log.hpp"
+
+namespace sessionblocks::flowlog {
+
+// Problems of the log (a forged lane, a disk that refuses) become lines of `lines`, which may be
+// null. A call that the log cannot answer costs what it would have logged, never the director.
+class FlowLogSink final : public director::AuditSink {
+ public:
+  FlowLogSink(FlowLogConfig config, std::shared_ptr<DirectorLog> lines);
+
+  // Before anything else is called: opens the log of this session system. The instance is the
+  // system's own for its whole life, over restarts of the director, and no other system's. Without
+  // this the first call opens the log as a new system's: what the log had of the workers is then a
+  // stated gap.
+  [[nodiscard]] Result<void> begin(const Instance& instance);
+  // Null until the log is open.
+  [[nodiscard]] FlowLog* log() noexcept { return log_.get(); }
+
+  void worker_added(const director::WorkerMemory& worker, std::string_view scope) override;
+  void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
+                    std::string_view name) override;
+  void drain_fully(WorkerId worker) override;
+  void worker_removed(WorkerId worker) override;
+  void note(std::string_view transition) override;
+
+ private:
+  [[nodiscard]] bool is_ready();
+  void complain(std::string_view what, const Error& error);
+
+  FlowLogConfig config_;
+  std::shared_ptr<DirectorLog> lines_;
+  std::unique_ptr<FlowLog> log_;
+  bool has_failed_ = false;  // to open: said once
+};
+
+// Writes events to `lines`, and hands them on to `next`, which may be null.
+[[nodiscard]] std::shared_ptr<director::EventSink> make_event_log(
+    std::shared_ptr<DirectorLog> lines, std::shared_ptr<director::EventSink> next);
+
+}  // namespace sessionblocks::flowlog
