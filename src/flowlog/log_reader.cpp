@@ -101,6 +101,10 @@ Result<bool> LogReader::pass_damage(Step step, Entry& entry) {
       has_torn_tail_ = true;
       return false;
     }
+    // A write may have ended, and a rotation come, since we looked: then it is whole by now.
+    auto again = scanner_->next(frame_);
+    if (!again) return tl::unexpected(std::move(again).error());
+    if (*again == Step::frame) return true;
     scanner_.reset();
   }
   lose_track();
