@@ -44,8 +44,8 @@ inline constexpr unsigned kHintWords = 4;  // 256 bits cover the 204 chunks of t
 
 struct alignas(kLine) PageDescriptor {
   std::atomic<std::uint64_t> entry;
-  std::atomic<std::uint32_t> run_pages;                // run_head, table_head: pages of the run
-  std::atomic<std::uint32_t> run_head;                 // run_part: which page heads it
+  std::atomic<std::uint32_t> run_pages;  // run_head, table_head: pages of the run
+  std::atomic<std::uint32_t> run_head;   // run_part: which page heads it; table_head: table id
   std::atomic<std::uint64_t> freed_hints[kHintWords];  // hints only: gen decides
   std::uint64_t zero[2];
 };

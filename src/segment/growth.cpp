@@ -150,9 +150,12 @@ bool Growth::prepare_next(unsigned log2_slots) {
     // A ver of this table only: a writer that slept through a reuse of the memory fails.
     at[i].high.store(std::uint64_t{fresh.id()} << 32U, std::memory_order_relaxed);
   }
+  memory_->descriptor(*page).run_head.store(fresh.id(), std::memory_order_relaxed);
   heap_->pages().publish_head(*page, layout::PageKind::table_head);
   SESSIONBLOCKS_CRASH("growth.before_next");
   if (header.next_table.compare_exchange_strong(next.word, fresh.word, std::memory_order_acq_rel)) {
+    SESSIONBLOCKS_CRASH("growth.next_named");
+    heap_->pages().disown(*page);
     return true;
   }
   heap_->pages().return_run(*page);

@@ -49,7 +49,9 @@ bool Maintenance::retire(std::span<const IntentSource> workers) {
   for (std::uint64_t page = 0; page < top && memory.has_pages(page, 1); ++page) {
     const auto& descriptor = memory.descriptor(page);
     const auto entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_acquire));
+    // A table with an owner is being prepared, or given back by who lost the race to name it.
     if (entry.kind != PageKind::table_head || page == table.page()) continue;
+    if (raw(entry.owner) != 0) continue;
     if (descriptor.run_head.load(std::memory_order_relaxed) <= table.id()) heads.push_back(page);
   }
   if (heads.empty() || !platform::membarrier_everywhere()) return false;

@@ -150,6 +150,15 @@ void PagePool::publish_head(std::uint64_t page, PageKind kind) noexcept {
   set_kind(page, kind, kind == PageKind::run_head ? kRunClass : 0);
 }
 
+void PagePool::disown(std::uint64_t page) noexcept {
+  PageDescriptor& descriptor = memory_->descriptor(page);
+  std::uint64_t word = descriptor.entry.load(std::memory_order_relaxed);
+  PageEntry entry = PageEntry::unpack(word);
+  if (entry.owner != owner_) return;
+  entry.owner = OwnerId{};
+  descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
+}
+
 void PagePool::return_page(std::uint64_t page) noexcept {
   PageDescriptor& descriptor = memory_->descriptor(page);
   PageEntry entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_relaxed));

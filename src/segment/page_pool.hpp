@@ -4,7 +4,7 @@
 // What a crash leaves, and who repairs it (recovery.hpp):
 //   claimed pages of a dead owner               become free
 //   run parts without a head of a dead owner    become free
-//   a table that no word of the header names    becomes free
+//   a table that was never current              becomes free
 #pragma once
 
 #include "segment/block_memory.hpp"
@@ -32,6 +32,9 @@ class PagePool {
   // until publish_head. nullopt: no such row.
   [[nodiscard]] std::optional<std::uint64_t> claim_run(std::uint64_t pages, Claim purpose);
   void publish_head(std::uint64_t page, layout::PageKind kind) noexcept;
+  // A table that the header names belongs to nobody: only the director gives it back, when no
+  // intent names it. While it has an owner, only that one (or its recovery) may.
+  void disown(std::uint64_t page) noexcept;
 
   // Precondition: the page is ours (or its owner is dead) and nothing refers to it.
   void return_page(std::uint64_t page) noexcept;

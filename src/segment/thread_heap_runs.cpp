@@ -146,13 +146,14 @@ bool part_has_head(const BlockMemory& memory, std::uint64_t page) {
          page < head + pages;
 }
 
-bool is_named_table(const BlockMemory& memory, std::uint64_t page) {
+// A table that was current once may be named by the intent of a thread that sleeps, however long
+// ago the header forgot it: only the director, which looks at all intents, gives it back.
+bool was_never_current(const BlockMemory& memory, std::uint64_t page) {
   const auto& header = memory.header();
-  for (const auto* word : {&header.table, &header.old_table, &header.next_table}) {
-    const layout::TableWord table{word->load(std::memory_order_acquire)};
-    if (table.is_table() && table.page() == page) return true;
-  }
-  return false;
+  const layout::TableWord next{header.next_table.load(std::memory_order_acquire)};
+  if (next.is_table() && next.page() == page) return false;
+  const layout::TableWord table{header.table.load(std::memory_order_acquire)};
+  return memory.descriptor(page).run_head.load(std::memory_order_relaxed) > table.id();
 }
 
 // Takes the owner off one page, or gives it back. True when it lost its owner.
@@ -168,7 +169,7 @@ bool orphan_page(BlockMemory& memory, PagePool& pool, std::uint64_t page, std::u
     pool.return_page(page);
     return false;
   }
-  if ((entry.kind == PageKind::table_head && !is_named_table(memory, page)) ||
+  if ((entry.kind == PageKind::table_head && was_never_current(memory, page)) ||
       (entry.kind == PageKind::run_head &&
        (state == NodeState::untouched || state == NodeState::collected))) {
     pool.return_run(page);
