@@ -1,6 +1,7 @@
 #include "platform/spawn.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -195,10 +196,16 @@ TEST_CASE("a program runs as another user, with that user's groups only") {
   }
   Program program = program_of({"sh", "-c", "id -u; id -g; id -G"});
   program.user = find_user("nobody").value();
+  std::vector<gid_t> before(256);
+  before.resize(static_cast<std::size_t>(::getgroups(256, before.data())));
+  const gid_t foreign = 4321;  // a group of the director that the worker must not keep
+  REQUIRE(::setgroups(1, &foreign) == 0);
   program.sandbox.emplace();
   const std::string uid = std::to_string(program.user->uid);
   const std::string gid = std::to_string(program.user->gid);
-  check_works(run(program), uid + "\n" + gid + "\n" + gid + "\n");
+  const Run result = run(program);
+  REQUIRE(::setgroups(before.size(), before.data()) == 0);
+  check_works(result, uid + "\n" + gid + "\n" + gid + "\n");
   CHECK(find_user("no such user").error() == Errc::not_found);
 }
 
@@ -283,5 +290,5 @@ TEST_CASE("with its own /dev/shm a worker sees no segment; with none it cannot l
   const Run denied = run(program);
   CHECK(denied.status.number != 0);
   CHECK(denied.output.find("hidden") == std::string::npos);
-  CHECK_FALSE(std::filesystem::exists("/dev/shm/mine"));
+  CHECK_FALSE(std::filesystem::exists("/dev/shm/" + made.name));
 }
