@@ -8,7 +8,7 @@
 namespace sessionblocks::test {
 
 void use_default_signals() {
-  for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT}) {
+  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGTERM, SIGINT}) {
     ::signal(signal, SIG_DFL);
   }
 }

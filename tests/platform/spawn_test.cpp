@@ -278,8 +278,9 @@ TEST_CASE("with its own /dev/shm a worker sees no segment; with none it cannot l
   const test::TemporaryFolder folder;
   const test::NameRemover name{test::unique_name("hidden")};
   REQUIRE(SharedSegment::create(name.name, 4096));
-  Program program =
-      sandboxed({"sh", "-c", "ls -A /dev/shm; echo > /dev/shm/mine && echo made"}, folder.path());
+  const test::NameRemover made{test::unique_name("made")};  // in the real one, were it to fail
+  const std::string make = "ls -A /dev/shm; echo > /dev/shm/" + made.name + " && echo made";
+  Program program = sandboxed({"sh", "-c", make}, folder.path());
   const Run own = run(program);
   if (own.left_out.empty()) {
     check_works(own, "made\n");
