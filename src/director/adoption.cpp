@@ -64,7 +64,10 @@ ProcessIdentity process_of(const layout::WorkerRow& row, const layout::ControlHe
 
 bool any_worker_lives(const layout::ControlSegment& control) {
   return std::any_of(std::begin(control.workers), std::end(control.workers), [&](const auto& row) {
-    return row.id.load(std::memory_order_acquire) != 0 && process_of(row, control.header).alive();
+    const bool is_director = static_cast<std::uint32_t>(row.pid) == control.header.director_pid &&
+                             row.start_ticks == control.header.director_start_ticks;
+    return row.id.load(std::memory_order_acquire) != 0 && !is_director &&
+           process_of(row, control.header).alive();
   });
 }
 
@@ -155,6 +158,7 @@ class Adopter {
     worker.launched_as = worker.id;
     worker.row = row;
     worker.ring_records = stored.ring_records;
+    worker.is_director = is_old_director(worker.process);
     if (worker.ring_records != 0) {
       auto segment = SegmentFile::adopt(registry_.options.paths.worker_segment(worker.id));
       if (segment && segment->bytes() >= layout::worker_bytes(worker.ring_records)) {
@@ -163,7 +167,8 @@ class Adopter {
     }
     const WorkerId id = worker.id;
     const bool lives = worker.state != WorkerState::dead &&
-                       worker.state != WorkerState::recovered && worker.process.alive();
+                       worker.state != WorkerState::recovered && !worker.is_director &&
+                       worker.process.alive();
     Worker& adopted = registry_.workers.adopt(std::move(worker));
     if (adopted.segment) restore_opens(adopted);
     if (lives) {
@@ -174,12 +179,17 @@ class Adopter {
     }
   }
 
+  [[nodiscard]] bool is_old_director(const ProcessIdentity& process) const {
+    const auto& header = registry_.control.header();
+    return static_cast<std::uint32_t>(process.pid) == header.director_pid &&
+           process.start_ticks == header.director_start_ticks;
+  }
+
   // What it had open stands in its own segment, where it can write: rights come from the grants.
   void restore_opens(Worker& worker) {
     const Scope* scope = registry_.scopes.find(worker.scope);
-    registry_.options.audit->worker_added(
-        {worker.id, worker.segment->memory(), worker.ring_records},
-        scope != nullptr ? std::string_view(scope->path) : std::string_view("?"));
+    const std::string_view path = scope != nullptr ? scope->path : std::string_view("?");
+    registry_.options.audit->worker_added(worker.memory(), path);
     std::deque<unsigned> still_free;
     for (const unsigned open : worker.free_opens) {
       const std::uint64_t word = worker.header()->opens[open].load(std::memory_order_acquire);
@@ -187,8 +197,9 @@ class Adopter {
       StoredBlock* block =
           registry_.blocks.find(static_cast<BlockId>(static_cast<std::uint32_t>(word)));
       const bool known = block != nullptr && block->segment && block->generation == generation;
-      const auto rights = known ? registry_.rights_through_any_name(*block, worker.scope)
-                                : sessionblocks::Rights::none;
+      auto rights = sessionblocks::Rights::none;
+      if (known) rights = registry_.rights_through_any_name(*block, worker.scope);
+      if (known && worker.is_director) rights = sessionblocks::Rights::read_write;
       if (rights == sessionblocks::Rights::none) {
         still_free.push_back(open);
         continue;

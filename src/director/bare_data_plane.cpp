@@ -44,12 +44,12 @@ class BareDataPlane final : public DataPlane {
     return geometry.page_at(std::min(pages, geometry.page_count));
   }
 
-  void settle(const BlockMemory& /*block*/, std::span<const WorkerMemory> /*workers*/) override {}
-  RecoveryReport recover(const WorkerMemory& /*worker*/,
-                         std::span<const WorkerOpen> /*opens*/) override {
-    return {};
+  Result<void> settle(const BlockMemory&, std::span<const Holder>) override { return {}; }
+  RecoveryReport recover(const WorkerMemory&, std::span<const WorkerOpen>) override { return {}; }
+  bool maintain(const BlockMemory&, const WorkerMemory&, std::span<const Holder>) override {
+    return false;
   }
-  void maintain(const BlockMemory& /*block*/) override {}
+  void forget(BlockId, Generation) override {}
 };
 
 }  // namespace

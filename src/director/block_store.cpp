@@ -45,10 +45,18 @@ std::string text_of(const char (&name)[layout::kNameBytes]) {
 }  // namespace
 
 BlockMemory StoredBlock::memory() const {
-  BlockMemory memory{.id = id, .generation = generation, .block = {}, .readers = {}};
+  BlockMemory memory;
+  memory.id = id;
+  memory.generation = generation;
   if (segment) memory.block = segment->memory();
   if (readers) memory.readers = readers->memory();
-  memory.reserved_bytes = reserved_bytes;
+  memory.reserved = reserved;
+  memory.audited = audit == sessionblocks::AuditLevel::full;
+  if (segment) {
+    memory.populate = [file = segment](std::uint64_t offset, std::uint64_t bytes) {
+      return file->reserve(offset, bytes).has_value();
+    };
+  }
   return memory;
 }
 
@@ -65,6 +73,7 @@ Result<BlockId> BlockStore::create(const BlockRequest& request) {
   block.id = *id;
   block.policy = request.policy;
   block.from = request.from;
+  block.audit = request.audit;
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
   if (request.lifespan_ms != 0) block.ends_at_ms = boottime_ms() + request.lifespan_ms;
   if (has_memory) {
@@ -87,7 +96,7 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
   auto segment = SegmentFile::create(parts_.paths.block_segment(block.id, block.generation), bytes,
                                      parts_.naming, parts_.opener);
   if (!segment) return tl::unexpected(segment.error());
-  block.segment = std::move(*segment);
+  block.segment = std::make_shared<SegmentFile>(std::move(*segment));
   auto readers = SegmentFile::create(parts_.paths.readers_segment(block.id, block.generation),
                                      align_up(sizeof(layout::ReadersSegment), 4'096), parts_.naming,
                                      parts_.opener);
@@ -97,7 +106,7 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
     return tl::unexpected(error);
   };
   if (!readers) return undo(readers.error());
-  block.readers = std::move(*readers);
+  block.readers = std::make_shared<SegmentFile>(std::move(*readers));
   if (auto kept = block.readers->reserve(0, block.readers->bytes()); !kept) {
     return undo(kept.error());
   }
@@ -118,7 +127,7 @@ Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockR
   fields.full_ring = request.full_ring;
   fields.enforce = request.enforce;
   fields.segment_bytes = block.segment ? block.segment->bytes() : 0;
-  fields.reserved_bytes = block.reserved_bytes;
+  fields.reserved_bytes = block.reserved_bytes();
   fields.quota_bytes = block.quota_bytes;
   fields.ends_at_ms = block.ends_at_ms;
   fields.owner = block.policy.owner;
@@ -151,15 +160,18 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
   block.from = std::move(from);
   block.row = row;
   block.quota_bytes = stored.quota_bytes;
-  block.reserved_bytes = stored.reserved_bytes.load(std::memory_order_relaxed);
+  block.reserved->store(stored.reserved_bytes.load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);
+  block.audit =
+      static_cast<sessionblocks::AuditLevel>(stored.policy.load(std::memory_order_relaxed) & 0xFFU);
   block.ends_at_ms = stored.ends_at_ms;
   const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
   const bool doomed = block.state == BlockState::destroyed || stored.goal != 0;
   if (expected != 0) {
     auto segment = SegmentFile::adopt(parts_.paths.block_segment(block.id, block.generation));
     auto readers = SegmentFile::adopt(parts_.paths.readers_segment(block.id, block.generation));
-    if (segment) block.segment = std::move(*segment);
-    if (readers) block.readers = std::move(*readers);
+    if (segment) block.segment = std::make_shared<SegmentFile>(std::move(*segment));
+    if (readers) block.readers = std::make_shared<SegmentFile>(std::move(*readers));
   }
   const bool whole =
       expected == 0 || (block.segment && block.readers && block.segment->bytes() == expected &&
@@ -203,13 +215,13 @@ std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
 Result<std::uint64_t> BlockStore::reserve_ahead(StoredBlock& block, std::uint64_t wanted_bytes) {
   const auto geometry = layout::Geometry::of(block.segment->bytes());
   std::uint64_t goal = wanted_bytes;
-  if (block.reserved_bytes != 0) {  // formatted
+  if (block.reserved_bytes() != 0) {  // formatted
     const std::uint64_t used = parts_.data_plane.used_bytes(block.memory());
     goal = std::max(goal, used + std::max(kMiB, used / 4));
   }
   goal = std::min(align_up(goal, layout::kPageBytes), geometry.segment_bytes);
-  const std::uint64_t have = std::max(block.reserved_bytes, geometry.heap_at);
-  if (goal <= block.reserved_bytes) return block.reserved_bytes;
+  const std::uint64_t have = std::max(block.reserved_bytes(), geometry.heap_at);
+  if (goal <= block.reserved_bytes()) return block.reserved_bytes();
   const std::uint64_t pages = std::min(
       divide_up(goal - std::min(goal, geometry.heap_at), layout::kPageBytes), geometry.page_count);
   const std::uint64_t table = layout::kPageTableAt + pages * sizeof(layout::PageDescriptor);
@@ -221,7 +233,7 @@ Result<std::uint64_t> BlockStore::reserve_ahead(StoredBlock& block, std::uint64_
       return tl::unexpected(kept.error());
     }
   }
-  block.reserved_bytes = goal;
+  block.reserved->store(goal, std::memory_order_release);
   // Before the block is published its row is somebody else's.
   if (blocks_.contains(block.id)) {
     // V1 (release): the memory is there before anyone may use an offset below the new bound.

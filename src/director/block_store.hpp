@@ -47,13 +47,19 @@ struct StoredBlock {
   std::string from;
   std::uint32_t row = 0;
   std::uint64_t quota_bytes = 0;
-  std::uint64_t reserved_bytes = 0;
+  // As in control; ours, because a row may have another tenant when we still recover this block.
+  std::shared_ptr<std::atomic<std::uint64_t>> reserved =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
+  sessionblocks::AuditLevel audit = sessionblocks::AuditLevel::full;
   std::uint64_t ends_at_ms = 0;  // CLOCK_BOOTTIME, 0: with its scope
   sessionblocks::BlockState state = sessionblocks::BlockState::active;
-  std::optional<SegmentFile> segment;  // none: inherited
-  std::optional<SegmentFile> readers;
+  std::shared_ptr<SegmentFile> segment;  // none: inherited
+  std::shared_ptr<SegmentFile> readers;
 
   [[nodiscard]] BlockMemory memory() const;
+  [[nodiscard]] std::uint64_t reserved_bytes() const noexcept {
+    return reserved->load(std::memory_order_relaxed);  // only we store it
+  }
 };
 
 class BlockStore {

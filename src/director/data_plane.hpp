@@ -1,10 +1,12 @@
 // What the director needs of the data plane, and no more: to lay out fresh segments, to settle
 // after it changed a state, and to put right what a dead worker left.
 //
-// The director's own tests run without an index or a heap; the real one is segment_data_plane.hpp.
+// The director's own tests run without an index or a heap; see below.
 // Every function may be repeated after a crash of the director with the same result.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <sessionblocks/error.hpp>
 #include <span>
@@ -22,12 +24,15 @@ struct BlockMemory {
   Generation generation{};
   std::span<std::byte> block;
   std::span<std::byte> readers;
-  std::uint64_t reserved_bytes = 0;
+  // How much of it may be touched, as in control; it grows. More can be had with `populate`.
+  std::shared_ptr<const std::atomic<std::uint64_t>> reserved;
+  std::function<bool(std::uint64_t offset, std::uint64_t bytes)> populate;
+  bool audited = true;  // operations on it are recorded one by one
 };
 
 // A block that a worker had open; its records and intents name it by `open`.
 struct WorkerOpen {
-  unsigned open = 0;
+  unsigned open = 0;  // kNoOpen: nothing of the worker's names it, but it may own pages there
   sessionblocks::Rights rights = sessionblocks::Rights::none;
   BlockMemory memory;
 };
@@ -36,6 +41,14 @@ struct WorkerMemory {
   WorkerId id{};
   std::span<std::byte> segment;
   std::uint64_t ring_records = 0;
+};
+
+inline constexpr unsigned kNoOpen = 0xFFFF;
+
+// Somebody who has a block open read-write, and as what.
+struct Holder {
+  WorkerMemory worker;
+  unsigned open = 0;
 };
 
 struct RecoveryReport {
@@ -48,7 +61,7 @@ class DataPlane {
  public:
   virtual ~DataPlane() = default;
 
-  // Over zeroed memory, of which the first `reserved_bytes` may be touched.
+  // Over zeroed memory.
   virtual Result<void> format_block(const BlockMemory& memory, std::uint64_t hash_seed,
                                     std::uint32_t first_table_id) = 0;
   virtual Result<void> format_worker(const WorkerMemory& memory) = 0;
@@ -58,12 +71,20 @@ class DataPlane {
   virtual std::uint64_t used_bytes(const BlockMemory& memory) = 0;
 
   // After this, nothing that began before the change of state can commit. Nobody is waited for.
-  virtual void settle(const BlockMemory& block, std::span<const WorkerMemory> workers) = 0;
+  // An error: the kernel refused the barrier, and nothing is settled.
+  virtual Result<void> settle(const BlockMemory& block, std::span<const Holder> holders) = 0;
   virtual RecoveryReport recover(const WorkerMemory& worker, std::span<const WorkerOpen> opens) = 0;
   // Work that nobody has to do at once: finishing growth, returning memory inside the block.
-  virtual void maintain(const BlockMemory& block) = 0;
+  // `own` is the director's own worker segment, in which the block is open as 0. Whether there was
+  // anything to do.
+  virtual bool maintain(const BlockMemory& block, const WorkerMemory& own,
+                        std::span<const Holder> holders) = 0;
+  // The block's memory is about to be unmapped.
+  virtual void forget(BlockId block, Generation generation) = 0;
 };
 
+// The real one: src/segment.
+[[nodiscard]] std::unique_ptr<DataPlane> make_segment_data_plane();
 // Writes identities only. Enough for everything that the director itself decides.
 [[nodiscard]] std::unique_ptr<DataPlane> make_bare_data_plane();
 

@@ -35,7 +35,7 @@ struct DirectorOptions {
   bool ends_with_suite = false;            // "run"; else it goes on without scripts
   bool makes_scopes = false;               // operators may attach to scopes that are not there yet
   bool handles_signals = false;            // SIGTERM and SIGINT stop it in order
-  std::shared_ptr<DataPlane> data_plane;   // none: segments get their identity and no more
+  std::shared_ptr<DataPlane> data_plane;   // none: the real one, src/segment
   std::shared_ptr<AuditSink> audit;        // none: records are drained and dropped
   std::shared_ptr<EventSink> events;       // none: silent
 };

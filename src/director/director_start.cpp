@@ -72,10 +72,11 @@ Result<void> Director::Core::take_system(bool& goes_on) {
   const auto space = platform::pid_namespace();
   if (!space) return tl::unexpected(space.error());
   registry->control.take_over(*self, *space);
-  if (!registry->scopes.has_root() && suite == nullptr) {
-    const auto root = registry->scopes.add_suite(options.system);
+  if (!registry->scopes.has_root()) {
+    const auto root = registry->scopes.add_suite(suite != nullptr ? suite->name : options.system);
     if (!root) return tl::unexpected(root.error());
   }
+  if (auto own = registry->attach_director(*self); !own) return own;
   registry->on_unmap = [this](const Worker& worker, unsigned open) { send_unmap(worker, open); };
   if (options.naming == Naming::named) {
     for (const std::string& system : sweep_dead_systems(paths)) {

@@ -20,7 +20,7 @@ class SilentEvents final : public EventSink {
 };
 
 RegistryOptions with_defaults(RegistryOptions options) {
-  if (!options.data_plane) options.data_plane = make_bare_data_plane();
+  if (!options.data_plane) options.data_plane = make_segment_data_plane();
   if (!options.audit) options.audit = make_discarding_audit_sink();
   if (!options.events) options.events = std::make_shared<SilentEvents>();
   return options;
@@ -103,8 +103,11 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   if (block == nullptr) return;
   const std::string text = block_text(*block);
   blocks.begin_destroy(*block);
-  const auto memories = worker_memories();
-  if (block->segment) options.data_plane->settle(block->memory(), memories);
+  if (block->segment) {
+    const auto holders = workers.holders(id, block->generation);
+    const auto settled = options.data_plane->settle(block->memory(), holders);
+    if (!settled) say(EventKind::failed, "settle " + text, settled.error().message());
+  }
   for (auto& [worker_id, worker] : workers.all()) {
     for (unsigned open = 0; open < worker.opens.size(); ++open) {
       OpenedBlock* opened = worker.open_at(open);
@@ -122,7 +125,9 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
 
 void Registry::forget_retired() {
   std::erase_if(retired_, [this](const StoredBlock& block) {
-    return !workers.has_open(block.id, block.generation);
+    if (workers.has_open(block.id, block.generation)) return false;
+    options.data_plane->forget(block.id, block.generation);
+    return true;
   });
 }
 
@@ -215,30 +220,36 @@ void Registry::close(Worker& worker, unsigned open) {
   forget_retired();
 }
 
-std::vector<WorkerMemory> Registry::worker_memories() {
-  std::vector<WorkerMemory> memories;
-  for (const auto& [id, worker] : workers.all()) {
-    if (worker.segment) memories.push_back({id, worker.segment->memory(), worker.ring_records});
-  }
-  return memories;
-}
-
 bool Registry::housekeep() {
   control.refresh_clocks();
   const std::uint64_t now = platform::boottime_ns() / 1'000'000;
   std::vector<BlockId> ended;
-  bool grew = false;
+  Worker* own = workers.find(own_worker_);
+  bool busy = false;
   for (auto& [id, block] : blocks.all()) {
     if (block.ends_at_ms != 0 && block.ends_at_ms <= now) ended.push_back(id);
     if (!block.segment) continue;
-    const std::uint64_t before = block.reserved_bytes;
+    const std::uint64_t before = block.reserved_bytes();
     // Full: workers see the bound that stands and answer out_of_memory; asked again next time.
     static_cast<void>(blocks.reserve_ahead(block));
-    grew = grew || block.reserved_bytes != before;
-    options.data_plane->maintain(block.memory());
+    busy = busy || block.reserved_bytes() != before;
+    if (own != nullptr) busy = maintain(block, *own) || busy;
   }
   for (const BlockId id : ended) destroy_block(id, "its lifespan has passed");
-  return grew;
+  return busy;
+}
+
+// The block is open as 0 in our own worker segment while we work on it: that is what a successor
+// needs to finish what we leave half done.
+bool Registry::maintain(StoredBlock& block, Worker& own) {
+  const std::uint64_t word = (std::uint64_t{raw(block.generation)} << 32U) | raw(block.id);
+  auto& named = own.header()->opens[0];
+  if (named.load(std::memory_order_relaxed) != word) named.store(word, std::memory_order_release);
+  own.opens[0] = OpenedBlock{block.id, block.generation, Rights::read_write, true};
+  const auto holders = workers.holders(block.id, block.generation);
+  const bool did = options.data_plane->maintain(block.memory(), own.memory(), holders);
+  own.opens[0].reset();
+  return did;
 }
 
 }  // namespace sessionblocks::director

@@ -23,7 +23,7 @@ struct RegistryOptions {
   RuntimePaths paths;
   Naming naming = Naming::named;
   std::uint64_t ring_records = layout::kDefaultRingRecords;
-  std::shared_ptr<DataPlane> data_plane;  // none: the bare one
+  std::shared_ptr<DataPlane> data_plane;  // none: the real one, src/segment
   std::shared_ptr<AuditSink> audit;       // none: discards
   std::shared_ptr<EventSink> events;      // none: silent
 };
@@ -73,6 +73,9 @@ class Registry {
                                        WorkerId launched_as);
   // The same for a process that was started as `worker` and is in the table already.
   [[nodiscard]] Result<void> attach_started(Worker& worker);
+  // The director's own worker segment, with which it works on blocks like a writer; a successor
+  // recovers it like any other.
+  [[nodiscard]] Result<void> attach_director(const platform::ProcessIdentity& process);
   // Drain, recover, drain, remove. Again does nothing. Returns whether it had detached in order.
   // `skip`: its blocks are gone too, and its threads may still run.
   enum class Recovery : std::uint8_t { full, skip };
@@ -90,7 +93,6 @@ class Registry {
   void remove_all();
 
   void say(EventKind kind, std::string subject, std::string detail = {});
-  [[nodiscard]] std::vector<WorkerMemory> worker_memories();
   [[nodiscard]] Result<platform::UniqueFd> control_descriptor();
   [[nodiscard]] std::uint64_t control_bytes() const noexcept { return control_file_.bytes(); }
 
@@ -106,11 +108,13 @@ class Registry {
  private:
   Registry(RegistryOptions options, SegmentFile control);
   [[nodiscard]] Result<void> check_name_free(const BlockRequest& request);
-  [[nodiscard]] Result<void> give_segment(Worker& worker);
+  [[nodiscard]] Result<void> give_segment(Worker& worker, std::uint64_t ring_records);
+  bool maintain(StoredBlock& block, Worker& own);
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
   void recover(Worker& worker, const std::string& text);
   void forget_retired();
 
+  WorkerId own_worker_{};
   SegmentFile control_file_;
   std::vector<StoredBlock> retired_;  // destroyed, still open somewhere
 

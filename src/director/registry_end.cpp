@@ -18,24 +18,44 @@ std::string worker_text(const Worker& worker, const ScopeTree& scopes) {
 
 // The header and the heads of the lanes are read by us whatever the worker does, so their memory
 // must be there; the rings are reserved by whoever uses a lane.
-Result<void> Registry::give_segment(Worker& worker) {
-  const std::uint64_t bytes = layout::worker_bytes(options.ring_records);
-  auto file = SegmentFile::create(options.paths.worker_segment(worker.id), align_up(bytes, 4'096),
-                                  options.naming, opener);
+Result<void> Registry::give_segment(Worker& worker, std::uint64_t ring_records) {
+  const std::uint64_t bytes = align_up(layout::worker_bytes(ring_records), 4'096);
+  auto file =
+      SegmentFile::create(options.paths.worker_segment(worker.id), bytes, options.naming, opener);
   if (!file) return tl::unexpected(file.error());
   auto made = file->reserve(0, 4'096);
   for (unsigned lane = 0; lane < layout::kLanes && made; ++lane) {
-    made = file->reserve(layout::lane_at(lane, options.ring_records), layout::kLaneHeadBytes);
+    made = file->reserve(layout::lane_at(lane, ring_records), layout::kLaneHeadBytes);
   }
-  if (made) {
-    made = options.data_plane->format_worker({worker.id, file->memory(), options.ring_records});
-  }
+  if (made) made = options.data_plane->format_worker({worker.id, file->memory(), ring_records});
   if (!made) {
     file->unlink();
     return made;
   }
   worker.segment = std::move(*file);
-  worker.ring_records = options.ring_records;
+  worker.ring_records = ring_records;
+  control.worker(worker.row).ring_records = ring_records;
+  return {};
+}
+
+Result<void> Registry::attach_director(const platform::ProcessIdentity& process) {
+  const auto id = control.next_worker_id();
+  if (!id) return tl::unexpected(id.error());
+  Worker worker;
+  worker.id = *id;
+  worker.scope = scopes.root().id;
+  worker.process = process;
+  worker.launched_as = *id;
+  worker.is_director = true;
+  auto added = workers.add(std::move(worker));
+  if (!added) return tl::unexpected(added.error());
+  if (auto given = give_segment(**added, layout::kMinRingRecords); !given) {
+    workers.remove(*id);
+    return given;
+  }
+  (*added)->header()->lanes_used.store(1, std::memory_order_release);
+  workers.set_state(**added, WorkerState::attached);
+  own_worker_ = *id;
   return {};
 }
 
@@ -62,11 +82,9 @@ Result<Worker*> Registry::attach(ScopeId scope, const platform::ProcessIdentity&
 }
 
 Result<void> Registry::attach_started(Worker& worker) {
-  if (auto given = give_segment(worker); !given) return given;
-  control.worker(worker.row).ring_records = worker.ring_records;
+  if (auto given = give_segment(worker, options.ring_records); !given) return given;
   workers.set_state(worker, WorkerState::attached);
-  options.audit->worker_added({worker.id, worker.segment->memory(), worker.ring_records},
-                              scopes.find(worker.scope)->path);
+  options.audit->worker_added(worker.memory(), scopes.find(worker.scope)->path);
   say(EventKind::attached, worker_text(worker, scopes));
   return {};
 }
@@ -114,8 +132,12 @@ void Registry::recover(Worker& worker, const std::string& text) {
     const auto block = memory_of(*worker.opens[open]);
     if (block) opens.push_back({open, worker.opens[open]->rights, *block});
   }
-  const RecoveryReport report = options.data_plane->recover(
-      {worker.id, worker.segment->memory(), worker.ring_records}, opens);
+  for (const auto& [id, block] : blocks.all()) {
+    // A director works on every block in turn, and may own pages in each.
+    if (!worker.is_director || !block.segment) continue;
+    opens.push_back({kNoOpen, sessionblocks::Rights::read_write, block.memory()});
+  }
+  const RecoveryReport report = options.data_plane->recover(worker.memory(), opens);
   say(EventKind::recovered, text,
       std::to_string(report.committed) + " in flight had committed, " +
           std::to_string(report.undone) + " had not");

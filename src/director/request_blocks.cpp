@@ -1,4 +1,4 @@
-// Blocks: open, readers, close, create, destroy, reserve.
+// Blocks: open, readers, close, create, destroy.
 #include "director/requests.hpp"
 #include "director/suite_words.hpp"
 #include "layout/block.hpp"
@@ -183,22 +183,6 @@ Answer answer_destroy(RequestContext& context, Client& client, const Fields& fie
   registry.destroy_block((*block)->id,
                          "asked for by pid " + std::to_string(client.credentials.pid));
   return Reply{};
-}
-
-Answer answer_reserve(RequestContext& context, Client& client, const Fields& fields) {
-  const auto opened = opened_by(context, client, fields);
-  if (!opened) return tl::unexpected(opened.error());
-  const auto wanted = fields.number("bytes", layout::kMaxBlockBytes);
-  if (!wanted) return tl::unexpected(wanted.error());
-  const OpenedBlock& open = *opened->worker->open_at(opened->open);
-  if (open.rights != sessionblocks::Rights::read_write) return fail(Errc::read_only, "reserve");
-  StoredBlock* block = context.registry.blocks.find(open.block);
-  if (block == nullptr) return fail(Errc::gone, "reserve: the block has ended");
-  const auto reserved = context.registry.blocks.reserve_ahead(*block, *wanted);
-  if (!reserved) return tl::unexpected(reserved.error());
-  Reply reply;
-  reply.body = {{"reserved", *reserved}};
-  return reply;
 }
 
 }  // namespace sessionblocks::director

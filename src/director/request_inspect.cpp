@@ -20,7 +20,7 @@ Message row_of(Registry& registry, const StoredBlock& block) {
           {"from", block.from},
           {"row", block.row},
           {"quota", block.quota_bytes},
-          {"reserved", block.reserved_bytes}};
+          {"reserved", block.reserved_bytes()}};
 }
 
 Message row_of(Registry& registry, const Worker& worker) {

@@ -26,7 +26,6 @@ constexpr std::array kRequests = {
     Request{"close", answer_close},
     Request{"create", answer_create},
     Request{"destroy", answer_destroy},
-    Request{"reserve", answer_reserve},
     Request{"list", answer_list},
     Request{"end_scope", answer_end_scope},
     Request{"stop", answer_stop},

@@ -1,6 +1,6 @@
 // What clients may ask for. One function per request, grouped by file:
 //   request_attach.cpp     operator, attach, worker_segment, detach
-//   request_blocks.cpp     open, readers, close, create, destroy, reserve
+//   request_blocks.cpp     open, readers, close, create, destroy
 //   request_inspect.cpp    list
 //   request_operate.cpp    end_scope, stop
 // src/session/PROTOCOL.md lists their fields.
@@ -58,7 +58,6 @@ Answer answer_readers(RequestContext& context, Client& client, const Fields& fie
 Answer answer_close(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_create(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_destroy(RequestContext& context, Client& client, const Fields& fields);
-Answer answer_reserve(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_list(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_end_scope(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_stop(RequestContext& context, Client& client, const Fields& fields);

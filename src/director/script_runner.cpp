@@ -67,13 +67,7 @@ void ScriptRunner::launch_or_end(Slot& slot) {
 }
 
 Result<void> ScriptRunner::prepare_suite() {
-  ScopeTree& scopes = parts_.registry.scopes;
-  if (!scopes.has_root()) {
-    if (auto root = scopes.add_suite(parts_.suite.name); !root) {
-      return tl::unexpected(root.error());
-    }
-  }
-  const ScopeId root = scopes.root().id;
+  const ScopeId root = parts_.registry.scopes.root().id;
   if (auto made = create_missing(blocks_of_suite(parts_.suite, root)); !made) return made;
   for (const ScriptSpec* spec : in_order(parts_.suite)) {
     if (auto prepared = prepare(*spec); !prepared) return prepared;

@@ -2,6 +2,10 @@
 
 namespace sessionblocks::director {
 
+WorkerMemory Worker::memory() const noexcept {
+  return {id, segment ? segment->memory() : std::span<std::byte>(), ring_records};
+}
+
 layout::WorkerHeader* Worker::header() const noexcept {
   return segment ? reinterpret_cast<layout::WorkerHeader*>(segment->memory().data()) : nullptr;
 }
@@ -80,6 +84,21 @@ std::vector<WorkerId> WorkerTable::of_process(pid_t pid) const {
   std::vector<WorkerId> found;
   for (const auto& [id, worker] : workers_) {
     if (worker.process.pid == pid) found.push_back(id);
+  }
+  return found;
+}
+
+std::vector<Holder> WorkerTable::holders(BlockId block, Generation generation) const {
+  std::vector<Holder> found;
+  for (const auto& [id, worker] : workers_) {
+    if (!worker.segment) continue;
+    for (unsigned open = 0; open < worker.opens.size(); ++open) {
+      const auto& opened = worker.opens[open];
+      if (opened && opened->block == block && opened->generation == generation &&
+          opened->rights == sessionblocks::Rights::read_write) {
+        found.push_back({worker.memory(), open});
+      }
+    }
   }
   return found;
 }

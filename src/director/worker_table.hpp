@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "director/control_directory.hpp"
+#include "director/data_plane.hpp"
 #include "director/segment_file.hpp"
 #include "layout/worker.hpp"
 
@@ -32,11 +33,13 @@ struct Worker {
   WorkerId launched_as{};  // the started process whose token it came with; itself if it is that
   std::uint32_t row = 0;
   std::uint64_t ring_records = 0;
+  bool is_director = false;            // the director's own lane, with which it maintains blocks
   std::optional<SegmentFile> segment;  // from attach on
   // By open index. An index rests in `free_opens` as long as possible before it is used again.
   std::vector<std::optional<OpenedBlock>> opens;
   std::deque<unsigned> free_opens;
 
+  [[nodiscard]] WorkerMemory memory() const noexcept;
   [[nodiscard]] layout::WorkerHeader* header() const noexcept;
   [[nodiscard]] OpenedBlock* open_at(std::uint64_t open) noexcept;
 };
@@ -62,6 +65,8 @@ class WorkerTable {
   [[nodiscard]] std::map<WorkerId, Worker>& all() noexcept { return workers_; }
   [[nodiscard]] std::vector<WorkerId> in_scope(ScopeId scope) const;
   [[nodiscard]] std::vector<WorkerId> of_process(pid_t pid) const;
+  // Who has it open read-write.
+  [[nodiscard]] std::vector<Holder> holders(BlockId block, Generation generation) const;
   [[nodiscard]] bool has_open(BlockId block, Generation generation) const noexcept;
 
  private:
