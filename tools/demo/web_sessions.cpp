@@ -63,6 +63,8 @@ class RunFolder {
     fs::remove_all(path_, ignored);
   }
   [[nodiscard]] fs::path path() const { return path_; }
+  // The name of the run's own session system, so that demos can run beside each other.
+  [[nodiscard]] std::string system() const { return path().filename(); }
 
  private:
   std::string path_;
@@ -105,7 +107,8 @@ std::uint32_t run_suite(const Options& options, const RunFolder& folder, std::ui
   auto told = Clock::now();
   auto moved = told;
   demo::ChildProcess director(
-      {program("flowdirector"), "run", folder.path() / "web-sessions.toml"});
+      {program("flowdirector"), "run", folder.path() / "web-sessions.toml", "--system",
+       folder.system()});
   while (director.is_running()) {
     std::this_thread::sleep_for(kLookEvery);
     while (const auto kill = demo::kill_next(*board)) {
