@@ -34,6 +34,37 @@ inline std::uint64_t load_word(const std::byte* shared) noexcept {
 inline void store_word(std::byte* shared, std::uint64_t word) noexcept {
   __atomic_store_n(reinterpret_cast<std::uint64_t*>(shared), word, __ATOMIC_RELAXED);
 }
+
+// The 1 to 7 bytes at `bytes` as the low bytes of a word, the others zero. No byte beyond is read,
+// and no call is made: a memcpy of unknown length costs more than all the rest of a short compare.
+inline std::uint64_t load_short(const std::byte* bytes, std::size_t count) noexcept {
+  if (count >= 4) {
+    std::uint32_t low = 0;
+    std::uint32_t high = 0;
+    std::memcpy(&low, bytes, 4);
+    std::memcpy(&high, bytes + count - 4, 4);
+    return low | (std::uint64_t{high} << ((count - 4) * 8U));
+  }
+  std::uint64_t word = std::to_integer<std::uint64_t>(bytes[0]);
+  if (count > 1) word |= std::to_integer<std::uint64_t>(bytes[1]) << 8U;
+  if (count > 2) word |= std::to_integer<std::uint64_t>(bytes[2]) << 16U;
+  return word;
+}
+inline void store_short(std::byte* bytes, std::uint64_t word, std::size_t count) noexcept {
+  if (count >= 4) {
+    const auto low = static_cast<std::uint32_t>(word);
+    const auto high = static_cast<std::uint32_t>(word >> ((count - 4) * 8U));
+    std::memcpy(bytes, &low, 4);
+    std::memcpy(bytes + count - 4, &high, 4);
+    return;
+  }
+  bytes[0] = static_cast<std::byte>(word);
+  if (count > 1) bytes[1] = static_cast<std::byte>(word >> 8U);
+  if (count > 2) bytes[2] = static_cast<std::byte>(word >> 16U);
+}
+[[nodiscard]] constexpr std::uint64_t low_bytes(std::size_t count) noexcept {
+  return (std::uint64_t{1} << (count * 8U)) - 1;
+}
 }  // namespace detail
 
 // Shared -> private. `shared` is 8-byte aligned and readable up to the next multiple of 8.
@@ -51,8 +82,7 @@ inline void copy_out(std::byte* private_bytes, const std::byte* shared,
     std::memcpy(private_bytes + done, &word, 8);
   }
   if (done < bytes) {
-    const std::uint64_t word = detail::load_word(shared + done);
-    std::memcpy(private_bytes + done, &word, bytes - done);
+    detail::store_short(private_bytes + done, detail::load_word(shared + done), bytes - done);
   }
 }
 
@@ -72,9 +102,7 @@ inline void copy_in(std::byte* shared, const std::byte* private_bytes, std::size
     detail::store_word(shared + done, word);
   }
   if (done < bytes) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, private_bytes + done, bytes - done);
-    detail::store_word(shared + done, word);
+    detail::store_word(shared + done, detail::load_short(private_bytes + done, bytes - done));
   }
 }
 
@@ -92,9 +120,12 @@ inline void append_copy(std::byte* to, const std::byte* from, std::size_t kept,
   for (; done + 8 <= kept; done += 8) detail::store_word(to + done, detail::load_word(from + done));
   if (done == kept) return copy_in(to + done, tail.data(), tail.size());
   const std::size_t odd = kept - done;
-  std::uint64_t word = detail::load_word(from + done) & ((std::uint64_t{1} << (odd * 8U)) - 1);
+  std::uint64_t word = detail::load_word(from + done) & detail::low_bytes(odd);
   const std::size_t filled = std::min(std::size_t{8} - odd, tail.size());
-  std::memcpy(reinterpret_cast<std::byte*>(&word) + odd, tail.data(), filled);
+  if (filled > 0) {
+    const std::uint64_t head = detail::load_short(tail.data(), filled);
+    word |= head << (odd * 8U);
+  }
   detail::store_word(to + done, word);
   copy_in(to + done + 8, tail.data() + filled, tail.size() - filled);
 }
@@ -109,10 +140,8 @@ inline bool equal_bytes(const std::byte* shared, const std::byte* private_bytes,
     if (detail::load_word(shared + done) != word) return false;
   }
   if (done == bytes) return true;
-  const std::uint64_t mask = (std::uint64_t{1} << ((bytes - done) * 8U)) - 1;
-  std::uint64_t word = 0;
-  std::memcpy(&word, private_bytes + done, bytes - done);
-  return (detail::load_word(shared + done) & mask) == word;
+  const std::uint64_t word = detail::load_word(shared + done) & detail::low_bytes(bytes - done);
+  return word == detail::load_short(private_bytes + done, bytes - done);
 }
 
 }  // namespace sessionblocks

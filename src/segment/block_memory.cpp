@@ -63,18 +63,15 @@ bool BlockMemory::populate_page(std::uint64_t page) const noexcept {
   return true;
 }
 
-std::optional<TableView> BlockMemory::table(TableWord word) const noexcept {
-  if (checked_table_.load(std::memory_order_relaxed) != word.word) {
-    const unsigned log2 = word.log2_slots();
-    if (log2 < layout::kMinTableLog2 || log2 > layout::kMaxTableLog2) return std::nullopt;
-    const std::uint64_t pages = word.slots() * sizeof(layout::Slot) / kPageBytes;
-    if (!fits(word.page(), pages, geometry_.page_count) || !has_pages(word.page(), pages)) {
-      return std::nullopt;
-    }
-    checked_table_.store(word.word, std::memory_order_relaxed);
+bool BlockMemory::check_table(TableWord word) const noexcept {
+  const unsigned log2 = word.log2_slots();
+  if (log2 < layout::kMinTableLog2 || log2 > layout::kMaxTableLog2) return false;
+  const std::uint64_t pages = word.slots() * sizeof(layout::Slot) / kPageBytes;
+  if (!fits(word.page(), pages, geometry_.page_count) || !has_pages(word.page(), pages)) {
+    return false;
   }
-  return TableView{reinterpret_cast<layout::Slot*>(page_bytes(word.page())), word.slots() - 1,
-                   word};
+  checked_table_.store(word.word, std::memory_order_relaxed);
+  return true;
 }
 
 std::uint64_t BlockMemory::chunk_bytes(PageEntry entry, std::uint64_t offset) const noexcept {

@@ -73,7 +73,13 @@ class BlockMemory {
   }
 
   // nullopt: the word names no table that fits this segment.
-  [[nodiscard]] std::optional<TableView> table(layout::TableWord word) const noexcept;
+  [[nodiscard]] std::optional<TableView> table(layout::TableWord word) const noexcept {
+    if (checked_table_.load(std::memory_order_relaxed) != word.word && !check_table(word)) {
+      return std::nullopt;
+    }
+    return TableView{reinterpret_cast<layout::Slot*>(page_bytes(word.page())), word.slots() - 1,
+                     word};
+  }
 
   // Memory for a page that is about to be claimed; false: /dev/shm is full.
   [[nodiscard]] bool make_present(std::uint64_t page) noexcept { return has_pages(page, 1); }
@@ -87,6 +93,7 @@ class BlockMemory {
                                           std::uint64_t offset) const noexcept;
 
  private:
+  [[nodiscard]] bool check_table(layout::TableWord word) const noexcept;
   [[nodiscard]] bool holds_slow(std::uint64_t at, std::uint64_t bytes) const noexcept;
   [[nodiscard]] bool populate_page(std::uint64_t page) const noexcept;
 

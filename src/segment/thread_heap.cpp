@@ -67,16 +67,25 @@ Chunk ThreadHeap::take(std::uint64_t bytes, Claim purpose) {
   return steal(bytes);
 }
 
-std::uint64_t ThreadHeap::pop_ready(std::uint8_t size_class) noexcept {
-  OwnPage* own = current_[size_class];
-  if (own == nullptr || own->ready == 0) {
-    own = nullptr;
-    for (OwnPage* candidate : by_class_[size_class]) {
-      if (candidate->ready > 0) own = candidate;
-    }
-    if (own == nullptr) return 0;
-    current_[size_class] = own;
+// Moves on to a page with ready chunks. False: none has any.
+bool ThreadHeap::has_ready(std::uint8_t size_class) {
+  OwnPage*& current = current_[size_class];
+  if (current != nullptr && current->ready > 0) return true;
+  auto& listed = with_ready_[size_class];
+  while (!listed.empty()) {
+    OwnPage* own = listed.back();
+    listed.pop_back();
+    own->is_listed = false;
+    if (own->ready == 0) continue;
+    current = own;
+    return true;
   }
+  return false;
+}
+
+std::uint64_t ThreadHeap::pop_ready(std::uint8_t size_class) noexcept {
+  if (!has_ready(size_class)) return 0;
+  OwnPage* own = current_[size_class];
   for (unsigned word = 0;; ++word) {
     if (own->ready_bits[word] == 0) continue;
     const auto bit = static_cast<unsigned>(std::countr_zero(own->ready_bits[word]));
@@ -88,14 +97,10 @@ std::uint64_t ThreadHeap::pop_ready(std::uint8_t size_class) noexcept {
 }
 
 bool ThreadHeap::refill(std::uint8_t size_class, Claim purpose) {
-  const auto has_ready = [&] {
-    return std::any_of(by_class_[size_class].begin(), by_class_[size_class].end(),
-                       [](const OwnPage* own) { return own->ready > 0; });
-  };
   collect_some(size_class, kHintPagesPerRefill);
   recycle();
-  if (has_ready()) return true;
-  if (adopt(size_class, false) && (recycle(), has_ready())) return true;
+  if (has_ready(size_class)) return true;
+  if (adopt(size_class, false) && (recycle(), has_ready(size_class))) return true;
   const auto page = pool_.claim_chunks(size_class, purpose);
   if (!page) return false;
   OwnPage& own = own_page(*page, size_class);
@@ -134,6 +139,8 @@ ThreadHeap::OwnPage& ThreadHeap::own_page(std::uint64_t page, std::uint8_t size_
   own.size_class = size_class;
   own_[page] = &own;
   by_class_[size_class].push_back(&own);
+  // Room for every page: a commit that frees a node lists its page and must not allocate.
+  with_ready_[size_class].reserve(by_class_[size_class].capacity());
   return own;
 }
 
@@ -145,14 +152,23 @@ void ThreadHeap::make_ready(std::uint64_t offset) {
   if ((own->ready_bits[chunk / 64] & bit) != 0) return;
   own->ready_bits[chunk / 64] |= bit;
   ++own->ready;
+  list_ready(*own);
   if (own->ready == chunks_per_page(own->size_class) && own != current_[own->size_class] &&
       current_[own->size_class] != nullptr && current_[own->size_class]->ready > 0) {
     return_idle(*own);
   }
 }
 
+void ThreadHeap::list_ready(OwnPage& own) {
+  if (own.is_listed || &own == current_[own.size_class]) return;
+  own.is_listed = true;
+  with_ready_[own.size_class].push_back(&own);
+}
+
 void ThreadHeap::return_idle(OwnPage& own) {
   const std::uint64_t page = own.page;
+  auto& listed = with_ready_[own.size_class];
+  if (own.is_listed) listed.erase(std::find(listed.begin(), listed.end(), &own));
   auto& pages = by_class_[own.size_class];
   if (current_[own.size_class] == &own) current_[own.size_class] = nullptr;
   pages.erase(std::find(pages.begin(), pages.end(), &own));

@@ -56,6 +56,7 @@ class ThreadHeap {
     std::uint64_t page = 0;
     std::uint8_t size_class = 0;
     std::uint32_t ready = 0;
+    bool is_listed = false;  // in with_ready_
     std::uint64_t ready_bits[layout::kHintWords] = {};
   };
   struct FreeArray {
@@ -74,6 +75,8 @@ class ThreadHeap {
 
   OwnPage& own_page(std::uint64_t page, std::uint8_t size_class);
   void make_ready(std::uint64_t offset);
+  void list_ready(OwnPage& own);
+  [[nodiscard]] bool has_ready(std::uint8_t size_class);
   void recycle();
   void collect_hints(OwnPage& own);
   void collect_some(std::uint8_t size_class, std::size_t most);
@@ -99,6 +102,8 @@ class ThreadHeap {
   std::vector<std::unique_ptr<OwnPage>> all_;
   std::vector<OwnPage*> by_class_[kClassBytes.size()];
   OwnPage* current_[kClassBytes.size()] = {};
+  // Pages that may have ready chunks besides the current one; a page is in it at most once.
+  std::vector<OwnPage*> with_ready_[kClassBytes.size()];
   std::size_t hint_cursor_[kClassBytes.size()] = {};
   std::size_t steal_cursor_ = 0;
   std::vector<std::uint64_t> resting_;
