@@ -248,7 +248,9 @@ Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite) {
                     "sessionctl clean");
   }
   if (found != Found::usable) return create_fresh(std::move(options));
-  auto registry = Registry::over(options, std::move(*file));
+  auto over = Registry::over(options, std::move(*file));
+  if (!over) return tl::unexpected(over.error());
+  std::unique_ptr<Registry> registry = std::move(*over);
   if (Adopter(*registry, suite).run()) return Adoption{std::move(registry), true};
   registry->say(EventKind::swept, "system " + options.paths.system, "nobody lives in it any more");
   registry->remove_all();

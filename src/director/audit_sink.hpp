@@ -5,8 +5,12 @@
 // worker_added and worker_removed. Open indexes are reused only after drain_fully.
 #pragma once
 
+#include <array>
+#include <functional>
 #include <memory>
+#include <sessionblocks/error.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/ids.hpp"
@@ -28,6 +32,14 @@ class AuditSink {
   // Something that the director did and that belongs into the same log.
   virtual void note(std::string_view transition) = 0;
 };
+
+// Of one session system, the same over restarts of its director: logs tell systems apart by it.
+using SystemInstance = std::array<std::byte, 16>;
+using MakeAuditSink =
+    std::function<Result<std::shared_ptr<AuditSink>>(const SystemInstance& instance)>;
+
+// FlowLog's files in this folder (src/flowlog).
+[[nodiscard]] MakeAuditSink make_log_in(std::string folder);
 
 // Takes records out of the rings and drops them: for systems that keep no log.
 [[nodiscard]] std::unique_ptr<AuditSink> make_discarding_audit_sink();

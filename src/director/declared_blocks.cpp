@@ -20,18 +20,6 @@ sessionblocks::BlockKind stored(BlockKind kind) {
   return sessionblocks::BlockKind::private_;
 }
 
-sessionblocks::AuditLevel stored(AuditLevel level) {
-  if (level == AuditLevel::writes) return sessionblocks::AuditLevel::writes;
-  if (level == AuditLevel::counted) return sessionblocks::AuditLevel::counted;
-  return sessionblocks::AuditLevel::full;
-}
-
-sessionblocks::FullRing stored(OnFullRing policy) {
-  if (policy == OnFullRing::fail) return sessionblocks::FullRing::fail;
-  if (policy == OnFullRing::count) return sessionblocks::FullRing::count;
-  return sessionblocks::FullRing::wait;
-}
-
 sessionblocks::Enforce stored(Enforce enforce) {
   if (enforce == Enforce::swap) return sessionblocks::Enforce::swap;
   if (enforce == Enforce::kill) return sessionblocks::Enforce::kill;
@@ -82,6 +70,18 @@ std::vector<BlockRequest> collect(const Suite& suite, ScopeId owner, Belongs bel
 }
 
 }  // namespace
+
+sessionblocks::AuditLevel stored(AuditLevel level) noexcept {
+  if (level == AuditLevel::writes) return sessionblocks::AuditLevel::writes;
+  if (level == AuditLevel::counted) return sessionblocks::AuditLevel::counted;
+  return sessionblocks::AuditLevel::full;
+}
+
+sessionblocks::FullRing stored(OnFullRing policy) noexcept {
+  if (policy == OnFullRing::fail) return sessionblocks::FullRing::fail;
+  if (policy == OnFullRing::count) return sessionblocks::FullRing::count;
+  return sessionblocks::FullRing::wait;
+}
 
 std::vector<BlockRequest> blocks_of_suite(const Suite& suite, ScopeId scope) {
   return collect(suite, scope,

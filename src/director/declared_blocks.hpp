@@ -17,6 +17,10 @@ namespace sessionblocks::director {
 [[nodiscard]] std::vector<BlockRequest> blocks_of_slot(const Suite& suite, const ScriptSpec& script,
                                                        ScopeId scope);
 
+// The suite's choices as shared memory spells them, where zero means untouched.
+[[nodiscard]] sessionblocks::AuditLevel stored(AuditLevel level) noexcept;
+[[nodiscard]] sessionblocks::FullRing stored(OnFullRing policy) noexcept;
+
 // For adoption: the grants and origin of a declared block; nothing for one that a script created.
 [[nodiscard]] const BlockSpec* declared_block(const Suite& suite, std::string_view name);
 [[nodiscard]] ScriptRights grants_of(const BlockSpec& block);

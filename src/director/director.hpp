@@ -28,6 +28,7 @@ struct DirectorOptions {
   std::string system = "default";
   std::filesystem::path runtime_directory;  // empty: the usual one (runtime_paths.hpp)
   std::optional<Suite> suite;               // checked before; none: an empty system of this name
+  std::string root;                         // name of the root scope without a suite; empty: system
   Naming naming = Naming::named;
   std::uint64_t ring_records = layout::kDefaultRingRecords;  // where the suite says nothing
   Confinement confinement = Confinement::sandbox;
@@ -36,7 +37,7 @@ struct DirectorOptions {
   bool makes_scopes = false;               // operators may attach to scopes that are not there yet
   bool handles_signals = false;            // SIGTERM and SIGINT stop it in order
   std::shared_ptr<DataPlane> data_plane;   // none: the real one, src/segment
-  std::shared_ptr<AuditSink> audit;        // none: records are drained and dropped
+  MakeAuditSink make_audit;                // none: records are drained and dropped
   std::shared_ptr<EventSink> events;       // none: silent
 };
 

@@ -41,6 +41,7 @@ class Director::Core {
   [[nodiscard]] Result<void> take_system(bool& goes_on);
   [[nodiscard]] Result<void> listen();
   [[nodiscard]] Result<void> start_scripts(bool goes_on);
+  [[nodiscard]] std::string root_name() const;
   [[nodiscard]] RegistryOptions registry_options() const;
   [[nodiscard]] RequestContext request_context();
   void find_users();

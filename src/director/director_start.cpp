@@ -73,7 +73,7 @@ Result<void> Director::Core::take_system(bool& goes_on) {
   if (!space) return tl::unexpected(space.error());
   registry->control.take_over(*self, *space);
   if (!registry->scopes.has_root()) {
-    const auto root = registry->scopes.add_suite(suite != nullptr ? suite->name : options.system);
+    const auto root = registry->scopes.add_suite(root_name());
     if (!root) return tl::unexpected(root.error());
   }
   if (auto own = registry->attach_director(*self); !own) return own;
@@ -86,13 +86,18 @@ Result<void> Director::Core::take_system(bool& goes_on) {
   return {};
 }
 
+std::string Director::Core::root_name() const {
+  if (options.suite) return options.suite->name;
+  return options.root.empty() ? options.system : options.root;
+}
+
 RegistryOptions Director::Core::registry_options() const {
   RegistryOptions made;
   made.paths = paths;
   made.naming = options.naming;
   made.ring_records = options.suite ? options.suite->director.ring_records : options.ring_records;
   made.data_plane = options.data_plane;
-  made.audit = options.audit;
+  made.make_audit = options.make_audit;
   made.events = options.events;
   return made;
 }

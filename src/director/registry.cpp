@@ -1,6 +1,7 @@
 #include "director/registry.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "platform/clock.hpp"
 #include "platform/random.hpp"
@@ -19,11 +20,28 @@ class SilentEvents final : public EventSink {
   void on_event(const Event& /*event*/) override {}
 };
 
-RegistryOptions with_defaults(RegistryOptions options) {
+// The random seed of control was drawn for this system; the boot makes it the more unique.
+SystemInstance instance_of(const SegmentFile& control) {
+  const auto& header =
+      reinterpret_cast<const layout::ControlSegment*>(control.memory().data())->header;
+  SystemInstance instance{};
+  std::memcpy(instance.data(), &header.hash_seed, sizeof header.hash_seed);
+  const auto boot = platform::boot_id();
+  if (boot) std::memcpy(instance.data() + 8, boot->data(), 8);
+  return instance;
+}
+
+Result<void> fill_in(RegistryOptions& options, const SegmentFile& control) {
   if (!options.data_plane) options.data_plane = make_segment_data_plane();
-  if (!options.audit) options.audit = make_discarding_audit_sink();
   if (!options.events) options.events = std::make_shared<SilentEvents>();
-  return options;
+  if (!options.make_audit) {
+    options.audit = make_discarding_audit_sink();
+    return {};
+  }
+  auto audit = options.make_audit(instance_of(control));
+  if (!audit) return tl::unexpected(audit.error());
+  options.audit = std::move(*audit);
+  return {};
 }
 
 // Worker slots and flow blocks have blocks of their own under one name.
@@ -50,12 +68,14 @@ Result<std::unique_ptr<Registry>> Registry::create(RegistryOptions options) {
     file->unlink();
     return tl::unexpected(made.error());
   }
-  return over(std::move(options), std::move(*file));
+  auto registry = over(std::move(options), std::move(*file));
+  if (!registry) static_cast<void>(platform::SharedSegment::unlink(name));
+  return registry;
 }
 
-std::unique_ptr<Registry> Registry::over(RegistryOptions options, SegmentFile control) {
-  return std::unique_ptr<Registry>(
-      new Registry(with_defaults(std::move(options)), std::move(control)));
+Result<std::unique_ptr<Registry>> Registry::over(RegistryOptions options, SegmentFile control) {
+  if (auto filled = fill_in(options, control); !filled) return tl::unexpected(filled.error());
+  return std::unique_ptr<Registry>(new Registry(std::move(options), std::move(control)));
 }
 
 Registry::Registry(RegistryOptions given, SegmentFile control_file)

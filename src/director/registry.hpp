@@ -24,7 +24,8 @@ struct RegistryOptions {
   Naming naming = Naming::named;
   std::uint64_t ring_records = layout::kDefaultRingRecords;
   std::shared_ptr<DataPlane> data_plane;  // none: the real one, src/segment
-  std::shared_ptr<AuditSink> audit;       // none: discards
+  MakeAuditSink make_audit;               // none: records are drained and dropped
+  std::shared_ptr<AuditSink> audit;       // made by the above, once the system is known
   std::shared_ptr<EventSink> events;      // none: silent
 };
 
@@ -46,7 +47,9 @@ class Registry {
   // A new system: control made and reserved. Errors leave no segment.
   [[nodiscard]] static Result<std::unique_ptr<Registry>> create(RegistryOptions options);
   // Over the control segment of an earlier director; adoption.hpp fills in the rest.
-  [[nodiscard]] static std::unique_ptr<Registry> over(RegistryOptions options, SegmentFile control);
+  // What make_audit says otherwise.
+  [[nodiscard]] static Result<std::unique_ptr<Registry>> over(RegistryOptions options,
+                                                              SegmentFile control);
 
   // exists: the name is taken where the owner could see it; no_such_scope; what
   // BlockStore::create says.

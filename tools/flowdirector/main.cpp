@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "director/director.hpp"
@@ -18,6 +19,7 @@
 namespace {
 
 using namespace sessionblocks;
+namespace fs = std::filesystem;
 using director::Director;
 using director::SuiteOutcome;
 
@@ -29,20 +31,22 @@ struct Arguments {
   std::string suite_file;
   std::string system = "default";
   std::string runtime_directory;
+  std::string log_directory;
+  bool no_log = false;
   bool quiet = false;
   bool verbose = false;
   bool no_sandbox = false;
   unsigned grace_ms = 5'000;
 };
 
-director::Machine this_machine(const director::RuntimePaths& paths) {
+director::Machine this_machine(const director::RuntimePaths& paths, const fs::path& logs) {
   director::Machine machine;
   struct statvfs shm {};
   if (::statvfs("/dev/shm", &shm) == 0) {
     machine.shm_bytes = std::uint64_t{shm.f_blocks} * shm.f_frsize;
   }
   machine.min_quota_bytes = layout::kMinBlockBytes;
-  machine.protected_folders = {{paths.directory, "runtime folder"}};
+  machine.protected_folders = {{paths.directory, "runtime folder"}, {logs, "log folder"}};
   machine.user_exists = [](const std::string& name) {
     return platform::find_user(name).has_value();
   };
@@ -69,9 +73,11 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
     std::cerr << "flowdirector: " << paths.error().message() << "\n";
     return kUsage;
   }
+  const fs::path logs =
+      arguments.log_directory.empty() ? paths->logs() : fs::path(arguments.log_directory);
   director::DirectorOptions options;
   if (!arguments.suite_file.empty()) {
-    auto suite = director::open_suite(arguments.suite_file, this_machine(*paths));
+    auto suite = director::open_suite(arguments.suite_file, this_machine(*paths, logs));
     if (!suite) {
       for (const auto& problem : suite.error()) std::cerr << problem.text() << "\n";
       return kUsage;
@@ -81,6 +87,7 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   using tools::Verbosity;
   const Verbosity spoken = arguments.verbose ? Verbosity::verbose : Verbosity::normal;
   options.events = tools::make_event_printer(arguments.quiet ? Verbosity::quiet : spoken);
+  if (!arguments.no_log) options.make_audit = director::make_log_in(logs);
   options.system = arguments.system;
   options.runtime_directory = arguments.runtime_directory;
   options.grace = std::chrono::milliseconds(arguments.grace_ms);
@@ -104,6 +111,8 @@ void add_options(CLI::App& command, Arguments& arguments) {
                      "folder for socket, lock and key, instead of the usual one");
   command.add_option("--grace-ms", arguments.grace_ms, "from SIGTERM to SIGKILL, in ms")
       ->capture_default_str();
+  command.add_option("--log-dir", arguments.log_directory, "folder for the audit log");
+  command.add_flag("--no-log", arguments.no_log, "keep no audit log");
   command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
   command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");
   command.add_flag("--no-sandbox", arguments.no_sandbox, "start scripts without restrictions");

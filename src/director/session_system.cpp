@@ -1,0 +1,115 @@
+// SessionSystem: the public face of an embedded director.
+#include <sessionblocks/system.hpp>
+
+#include "director/declared_blocks.hpp"
+#include "director/embedded.hpp"
+#include "director/suite_words.hpp"
+
+namespace sessionblocks {
+
+namespace {
+
+Result<director::BlockRequest> request_of(const BlockOptions& options) {
+  director::BlockRequest request;
+  request.policy.name = options.name;
+  if (!director::is_name(options.name)) {
+    return fail(Errc::invalid_argument,
+                "block " + director::quote(options.name) + ": " + std::string(director::kNameRule));
+  }
+  if (options.kind == "shared") {
+    request.policy.kind = BlockKind::shared;
+    request.policy.grants.emplace("*", Rights::read_write);
+  } else if (options.kind != "private") {
+    return fail(Errc::invalid_argument, "block " + options.name + ": kind private or shared");
+  }
+  const auto audit = director::value_of<director::AuditLevel>(options.audit);
+  const auto full_ring = director::value_of<director::OnFullRing>(options.on_full_ring);
+  if (!audit || !full_ring || options.lifespan.count() < 0) {
+    return fail(Errc::invalid_argument,
+                "block " + options.name + ": audit, on_full_ring, lifespan");
+  }
+  request.audit = director::stored(*audit);
+  request.full_ring = director::stored(*full_ring);
+  request.quota_bytes = options.quota_bytes;
+  request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
+  return request;
+}
+
+}  // namespace
+
+class SessionSystem::State {
+ public:
+  std::unique_ptr<director::EmbeddedDirector> embedded;
+  std::string socket;
+};
+
+SessionSystem::SessionSystem(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+SessionSystem::SessionSystem(SessionSystem&&) noexcept = default;
+SessionSystem& SessionSystem::operator=(SessionSystem&&) noexcept = default;
+SessionSystem::~SessionSystem() = default;
+
+Result<SessionSystem> SessionSystem::embedded(EmbeddedOptions options) try {
+  director::EmbeddedSetup setup;
+  setup.runtime_directory = options.runtime_directory;
+  setup.ring_records = options.ring_records;
+  if (!options.log_directory.empty())
+    setup.make_audit = director::make_log_in(options.log_directory);
+  auto embedded = director::EmbeddedDirector::start(std::move(setup));
+  if (!embedded) return tl::unexpected(embedded.error());
+  auto state = std::make_unique<State>();
+  state->embedded = std::move(*embedded);
+  state->socket = state->embedded->director().socket();
+  return SessionSystem(std::move(state));
+} catch (const std::bad_alloc&) {
+  return fail(Errc::out_of_memory);
+}
+
+Result<Session> SessionSystem::attach(std::string_view scope) {
+  const std::string path = "embedded/" + std::string(scope);
+  const auto token = state_->embedded->director().token_for_scope(path);
+  if (!token) return tl::unexpected(token.error());
+  AttachOptions options;
+  options.socket = state_->socket;
+  options.scope = path;
+  options.token = *token;
+  return Session::attach(std::move(options));
+}
+
+Result<void> SessionSystem::create(const BlockOptions& options) {
+  auto request = request_of(options);
+  if (!request) return tl::unexpected(request.error());
+  Result<void> created;
+  state_->embedded->director().call([&](director::Registry& registry) {
+    request->policy.owner = registry.scopes.root().id;
+    const auto block = registry.create_block(*request);
+    if (!block) created = tl::unexpected(block.error());
+  });
+  return created;
+}
+
+Result<void> SessionSystem::destroy(std::string_view name) {
+  Result<void> destroyed;
+  state_->embedded->director().call([&](director::Registry& registry) {
+    const auto block = registry.visible_block(name, registry.scopes.root().id);
+    if (block) {
+      registry.destroy_block((*block)->id, "the program asked for it");
+    } else {
+      destroyed = tl::unexpected(block.error());
+    }
+  });
+  return destroyed;
+}
+
+Result<std::vector<std::string>> SessionSystem::environment(std::string_view scope) {
+  const std::string path = "embedded/" + std::string(scope);
+  const auto token = state_->embedded->director().token_for_scope(path);
+  if (!token) return tl::unexpected(token.error());
+  return std::vector<std::string>{"SESSIONBLOCKS_SOCKET=" + state_->socket,
+                                  "SESSIONBLOCKS_SCOPE=" + path, "SESSIONBLOCKS_TOKEN=" + *token};
+}
+
+const std::string& SessionSystem::socket() const noexcept {
+  return state_->socket;
+}
+
+}  // namespace sessionblocks
