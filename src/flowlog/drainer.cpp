@@ -57,7 +57,7 @@ Result<void> Drainer::add_worker(WorkerId worker, std::span<std::byte> segment,
     return fail(Errc::invalid_argument, "rings of worker " + std::to_string(raw(worker)));
   }
   Worker added;
-  added.opens = std::make_shared<OpenTable>();
+  added.opens = std::make_shared<OpenTable>(platform::monotonic_coarse_ms());
   added.segment = segment;
   added.ring_records = ring_records;
   for (const auto& [open, block] : adopted.opens) {
@@ -89,7 +89,8 @@ std::vector<std::shared_ptr<Lane>> Drainer::lanes_of(WorkerId worker) const {
 
 Result<void> Drainer::set_open(WorkerId worker, unsigned open, BlockRef block) {
   if (open >= layout::kOpens) return fail(Errc::invalid_argument, "open index");
-  const BlockRef old = open_of(worker, open);
+  // A meaning that only the log has told is not drained for: the director knows better.
+  const BlockRef old = told_open_of(worker, open);
   if (old.word != 0 && old != block) {
     if (auto drained = drain_fully(worker); !drained) return drained;
   }
@@ -97,13 +98,15 @@ Result<void> Drainer::set_open(WorkerId worker, unsigned open, BlockRef block) {
   const auto at = workers_.find(worker);
   if (at == workers_.end()) return fail(Errc::not_found, "worker of an open block");
   at->second.opens->set(open, block);
+  at->second.told.set(open);
   return {};
 }
 
-BlockRef Drainer::open_of(WorkerId worker, unsigned open) const {
+BlockRef Drainer::told_open_of(WorkerId worker, unsigned open) const {
   const std::lock_guard lock(workers_lock_);
   const auto at = workers_.find(worker);
-  return at == workers_.end() ? BlockRef{} : at->second.opens->get(open);
+  const bool is_told = at != workers_.end() && at->second.told.test(open);
+  return is_told ? at->second.opens->get(open) : BlockRef{};
 }
 
 Result<void> Drainer::drain_fully(WorkerId worker) {
@@ -113,6 +116,7 @@ Result<void> Drainer::drain_fully(WorkerId worker) {
   };
   std::vector<Target> targets;
   for (auto& lane : lanes_of(worker)) {
+    lane->settle();
     const std::uint64_t end = lane->published();
     targets.push_back({std::move(lane), end});
   }
@@ -198,16 +202,17 @@ void Drainer::report_forged(const Lane& lane, std::uint64_t at, std::string_view
 // Takes what the lane has now; what comes meanwhile waits for the next pass, so that a fast
 // worker does not keep the others waiting.
 void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
-  std::uint64_t left = lane->waiting();
+  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
+  std::uint64_t left = lane->waiting(now_ms);
   while (left != 0) {
     if (spare_ == nullptr) spare_ = writer_->empty_batch();
     if (spare_ == nullptr) return;
-    const Lane::Taken taken = lane->take(spare_->cells);
+    const Lane::Taken taken = lane->take(spare_->cells, now_ms);
     if (taken.cells != 0) {
       spare_->lane = lane;
       spare_->first = taken.first;
       spare_->count = taken.cells;
-      spare_->now_ms = platform::monotonic_coarse_ms();
+      spare_->now_ms = now_ms;
       writer_->hand_over(std::exchange(spare_, nullptr));
       handed_over_ = true;
     }
@@ -231,8 +236,9 @@ unsigned Drainer::pass(bool take_all) {
   }
   unsigned fullest = 0;
   handed_over_ = false;
+  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
   for (const auto& lane : lanes_) {
-    const std::uint64_t waiting = lane->waiting();
+    const std::uint64_t waiting = lane->waiting(now_ms);
     if (waiting == 0) continue;
     fullest = std::max(fullest, static_cast<unsigned>(waiting * 16 / lane->capacity()) + 1);
     const bool is_small = waiting < std::min(kSmallBatch, lane->capacity() / 4);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -41,9 +42,9 @@ class Drainer {
   // From now on `open` in this worker's records stands for this block. If it stood for another,
   // the records that used it are drained first.
   [[nodiscard]] Result<void> set_open(WorkerId worker, unsigned open, BlockRef block);
-  [[nodiscard]] BlockRef open_of(WorkerId worker, unsigned open) const;
-  // Returns when all that the worker had published is in the log; for forged lanes, all before the
-  // forgery. io_error: the disk refuses; not_found: no such worker.
+  // All open blocks of the worker must have been named. Returns when all that it had published is
+  // in the log; a lane that turned out forged is not waited for. io_error: the disk refuses;
+  // not_found: no such worker.
   [[nodiscard]] Result<void> drain_fully(WorkerId worker);
   // Drains, as far as the disk takes it, and lets go of the memory.
   void remove_worker(WorkerId worker);
@@ -57,6 +58,7 @@ class Drainer {
   struct Worker {
     std::vector<std::shared_ptr<Lane>> lanes;
     std::shared_ptr<OpenTable> opens;
+    std::bitset<layout::kOpens> told;  // by the director, not only by the log
     std::span<std::byte> segment;
     std::uint64_t ring_records = 0;
   };
@@ -66,6 +68,7 @@ class Drainer {
   [[nodiscard]] unsigned pass(bool take_all);
   void drain_lane(const std::shared_ptr<Lane>& lane);
   void report_forged(const Lane& lane, std::uint64_t at, std::string_view why);
+  [[nodiscard]] BlockRef told_open_of(WorkerId worker, unsigned open) const;
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes_of(WorkerId worker) const;
 
   LogWriter* writer_;

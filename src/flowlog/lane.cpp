@@ -9,6 +9,7 @@ namespace sessionblocks::flowlog {
 namespace {
 
 constexpr std::size_t kScanCells = 4'096;
+constexpr std::string_view kUnknownOpen = "a record of a block that is not open";
 
 // Why no honest worker publishes this record; empty when one may.
 std::string_view objection(const RingCell& record, const OpenTable& opens) noexcept {
@@ -16,7 +17,6 @@ std::string_view objection(const RingCell& record, const OpenTable& opens) noexc
   if (op < Op::define_key || op > Op::drop) return "a record of no known operation";
   if ((record.flags & ~layout::kInlineKey) != 0) return "a record with unknown flags";
   if (record.count == 0) return "a record of no operations";
-  if (opens.get(record.open).word == 0) return "a record of a block that is not open";
   const bool is_inline = (record.flags & layout::kInlineKey) != 0;
   if (is_inline && (record.value_bytes == 0 || record.value_bytes > layout::kMaxKeyBytes)) {
     return "a record with a key of impossible size";
@@ -25,6 +25,7 @@ std::string_view objection(const RingCell& record, const OpenTable& opens) noexc
   if (op != Op::define_key && is_inline && record.key_id != 0) {
     return "a record with both a key and its id";
   }
+  if (opens.get(record.open).word == 0) return kUnknownOpen;
   return {};
 }
 
@@ -40,7 +41,10 @@ CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
   while (check.cells < cells.size()) {
     const RingCell& record = cells[check.cells];
     check.forged = objection(record, opens);
-    if (!check.forged.empty()) break;
+    if (!check.forged.empty()) {
+      check.is_unknown_open = check.forged == kUnknownOpen;
+      break;
+    }
     const std::uint64_t end = check.cells + cells_of(record);
     if (end > pending) {
       check.forged = "a key that is cut short";
@@ -70,7 +74,7 @@ Lane::Lane(LaneRef lane, AuditRingReader ring, std::uint64_t start,
   if (!is_ahead && shared < start && start <= written) ring_->release(start);
 }
 
-Lane::Taken Lane::take(std::span<RingCell> out) {
+Lane::Taken Lane::take(std::span<RingCell> out, std::uint64_t now_ms) {
   const std::lock_guard lock(memory_);
   Taken taken{.first = taken_, .cells = 0, .waiting = 0, .forged = {}};
   if (!ring_ || is_forged()) return taken;
@@ -84,6 +88,7 @@ Lane::Taken Lane::take(std::span<RingCell> out) {
     const auto cells = out.first(static_cast<std::size_t>(count));
     ring_->copy(taken_, cells);
     check = check_cells(cells, taken.waiting, *opens_);
+    if (check.is_unknown_open && !opens_->is_settled(now_ms)) check.forged = {};
   }
   taken.cells = check.cells;
   taken.forged = check.forged;
@@ -92,11 +97,13 @@ Lane::Taken Lane::take(std::span<RingCell> out) {
   return taken;
 }
 
-std::uint64_t Lane::waiting() const {
+std::uint64_t Lane::waiting(std::uint64_t now_ms) const {
   const std::lock_guard lock(memory_);
   if (!ring_ || is_forged()) return 0;
   const std::uint64_t written = ring_->written();
-  return ring_->is_plausible(written, released(), taken_) ? written - taken_ : 1;
+  if (!ring_->is_plausible(written, released(), taken_)) return 1;
+  const std::uint64_t count = written - taken_;
+  return opens_->is_held(now_ms) && count < capacity_ / 2 ? 0 : count;
 }
 
 void Lane::release(std::uint64_t end) {
@@ -141,7 +148,8 @@ std::uint64_t Lane::published() const {
   const std::lock_guard lock(memory_);
   if (!ring_ || is_forged()) return released();
   const std::uint64_t written = ring_->written();
-  return ring_->is_plausible(written, released(), released()) ? written : released();
+  // A forged index is never reached: whoever waits for it waits until the drain has seen that.
+  return ring_->is_plausible(written, released(), released()) ? written : UINT64_MAX;
 }
 
 std::uint64_t Lane::detach() {

@@ -24,8 +24,24 @@ namespace sessionblocks::flowlog {
 
 // Which block each `open` of a worker stands for, by the director's knowledge. A row changes only
 // after all records that used it are drained.
+//
+// A director that adopts a worker adds it first and then names its open blocks, while the ring is
+// full of records that use them. So a worker's rings are held for a moment, and for a while longer
+// a record of an unknown block waits instead of being a forgery; settle() ends that.
 class OpenTable {
  public:
+  static constexpr std::uint64_t kHoldMs = 20;
+  static constexpr std::uint64_t kPatienceMs = 1'000;
+
+  explicit OpenTable(std::uint64_t now_ms) noexcept : added_ms_(now_ms) {}
+  void settle() noexcept { settled_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool is_held(std::uint64_t now_ms) const noexcept {
+    return !is_told() && now_ms - added_ms_ < kHoldMs;
+  }
+  [[nodiscard]] bool is_settled(std::uint64_t now_ms) const noexcept {
+    return is_told() || now_ms - added_ms_ >= kPatienceMs;
+  }
+
   void set(unsigned open, BlockRef block) noexcept {
     rows_[open].store(block.word, std::memory_order_release);
   }
@@ -36,12 +52,17 @@ class OpenTable {
   }
 
  private:
+  [[nodiscard]] bool is_told() const noexcept { return settled_.load(std::memory_order_acquire); }
+
+  std::uint64_t added_ms_;
+  std::atomic<bool> settled_{false};
   std::array<std::atomic<std::uint64_t>, layout::kOpens> rows_{};
 };
 
 struct CellCheck {
-  std::size_t cells = 0;    // of whole records from the start on
-  std::string_view forged;  // why the record behind them cannot be true; empty: it can
+  std::size_t cells = 0;         // of whole records from the start on
+  bool is_unknown_open = false;  // what is objected to is only that the block is not open
+  std::string_view forged;       // why the record behind them cannot be true; empty: it can
 };
 // Walks the records in `cells`, the first of `pending` that were published.
 [[nodiscard]] CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
@@ -64,22 +85,24 @@ class Lane {
     std::string_view forged;    // set once, when the lane becomes forged
   };
   // Drain thread: copies whole records into `out`, which holds at least the longest record.
-  [[nodiscard]] Taken take(std::span<RingCell> out);
+  [[nodiscard]] Taken take(std::span<RingCell> out, std::uint64_t now_ms);
   // Drain thread: how many cells wait to be taken; 0 for forged or detached lanes. A forged index
   // is reported by take(), so it counts as one.
-  [[nodiscard]] std::uint64_t waiting() const;
+  [[nodiscard]] std::uint64_t waiting(std::uint64_t now_ms) const;
 
   // Writer thread: all before `end` is in the log.
   void release(std::uint64_t end);
   // Writer thread: learns the keys that are defined in cells not yet logged, each cell once.
   void learn_ahead(KeyBook& keys, std::vector<RingCell>& scratch);
 
-  // Any thread: the cell up to which everything is in the log; the published end, if it can be
-  // true; whether release() has reached `end` or never will.
+  // Any thread: the cell up to which everything is in the log; and the published end, which
+  // release() reaches unless the lane turns out forged.
   [[nodiscard]] std::uint64_t released() const noexcept {
     return released_.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::uint64_t published() const;
+  // Director: all that it knows of open blocks is said.
+  void settle() noexcept { opens_->settle(); }
   // Director: the memory goes. Returns how many published cells were never taken.
   [[nodiscard]] std::uint64_t detach();
 

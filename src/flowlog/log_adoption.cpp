@@ -41,7 +41,8 @@ void LogAdoption::take(const Frame& frame, Found& found, KeyBook& keys) {
       found.has_identity = decode(frame.payload, found.identity);
       break;
     case FrameKind::state:
-      if (decode(frame.payload, state)) found.state = std::move(state);
+      found.has_state = decode(frame.payload, state);
+      if (found.has_state) found.state = std::move(state);
       break;
     case FrameKind::records:
     case FrameKind::keys:
@@ -101,8 +102,10 @@ Result<std::optional<LogAdoption::Found>> LogAdoption::find_last(LogFile& log) {
     const std::string path = log.path_of(*at);
     auto found = scan(path, log.keys_);
     if (!found) return tl::unexpected(std::move(found).error());
-    const bool is_torn = found->tail == Tail::torn && found->good_bytes == 0;
-    if (found->tail == Tail::empty || is_torn) {
+    // Without its state a file says nothing about lanes: it never began, the one before is the
+    // last.
+    const bool never_began = found->tail != Tail::altered && !found->has_state;
+    if (never_began) {
       if (auto removed = platform::remove_file(path); !removed) {
         return tl::unexpected(std::move(removed).error());
       }

@@ -26,6 +26,7 @@ class LogAdoption {
     std::uint64_t altered_at = 0;
     Tail tail = Tail::empty;
     bool has_identity = false;
+    bool has_state = false;
   };
 
   [[nodiscard]] static Result<Found> scan(const std::string& path, KeyBook& keys);

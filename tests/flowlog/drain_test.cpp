@@ -123,6 +123,25 @@ TEST_CASE("cells that were given back but are in no log are a stated gap") {
   CHECK(report->missing_cells == 900);
 }
 
+TEST_CASE("a worker whose open blocks are named late, after its ring is half full, is no forger") {
+  TemporaryFolder folder;
+  FakeWorker worker(256);
+  FakeWorker other(256);
+  auto ring = worker.writer(0);
+  for (std::uint64_t i = 0; i < 200; ++i) ring.push(cell(Op::get, 0, i));
+  std::atomic<bool> is_forged = false;
+  {
+    auto log = open_flow_log(folder, [&](const LogEvent&) { is_forged = true; });
+    REQUIRE(log->add_worker(WorkerId{3}, worker.segment(), 256, "s"));
+    REQUIRE(log->add_worker(WorkerId{4}, other.segment(), 256, "s"));
+    REQUIRE(log->drain_fully(WorkerId{4}));  // the drain has looked at both
+    log->remove_worker(WorkerId{4});
+    REQUIRE(log->open_block(WorkerId{3}, 1, kBlock, "cart"));
+  }
+  CHECK_FALSE(is_forged);
+  CHECK(read_records(folder.path()).size() == 200);
+}
+
 TEST_CASE("a key that another worker defined has its bytes in the log before it is named") {
   TemporaryFolder folder;
   FakeWorker definer(16'384);

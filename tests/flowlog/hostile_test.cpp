@@ -73,8 +73,11 @@ TEST_CASE("a forged write index marks the lane and stops its draining") {
         std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1, top, top - 1, top - 255, top - 256,
         top - 257}) {
     CAPTURE(index);
-    const Drained drained =
-        drain_beside_honest([&](FakeWorker& hostile) { hostile.head(0).ring_written = index; });
+    const Drained drained = drain_beside_honest([&](FakeWorker& hostile) {
+      // All cells are fine, so nothing but the index can give it away.
+      std::fill_n(hostile.cells(0), 256, cell(Op::get, 0, 1));
+      hostile.head(0).ring_written = index;
+    });
     REQUIRE(drained.events.size() == 1);
     CHECK(drained.events[0].kind == LogEvent::Kind::lane_forged);
     CHECK(drained.events[0].lane == LaneRef{1, 0});
@@ -90,6 +93,7 @@ TEST_CASE("a write index that goes back marks the lane") {
   REQUIRE(log);
   REQUIRE((*log)->add_worker(WorkerId{1}, worker.segment(), 256, "s"));
   REQUIRE((*log)->open_block(WorkerId{1}, 1, kBlock, "cart"));
+  std::fill_n(worker.cells(0), 256, cell(Op::get, 0, 1));
   auto ring = worker.writer(0);
   for (std::uint64_t i = 0; i < 100; ++i) ring.push(cell(Op::get, 0, i));
   REQUIRE((*log)->drain_fully(WorkerId{1}));

@@ -60,6 +60,7 @@ class SharedWorker {
 }
 
 TEST_CASE("a log whose process is killed again and again has every record once") {
+  ::alarm(200);
   TemporaryFolder folder;
   LogConfig config = config_in(folder);
   config.rotate_bytes = 20'000;
@@ -75,7 +76,7 @@ TEST_CASE("a log whose process is killed again and again has every record once")
     const std::uint64_t end = next + 200 + random() % 6'000;
     while (next < end) {
       const bool has_key = random() % 8 == 0;
-      const std::string key = "k" + std::to_string(next);
+      const std::string key = std::string("k").append(std::to_string(next));
       while (!ring.has_room(3)) std::this_thread::yield();
       if (has_key) {
         ring.push_with_key(cell(Op::get, 0, next++), bytes_of(key));
@@ -105,6 +106,7 @@ TEST_CASE("a log whose process is killed again and again has every record once")
   INFO(report->text());
   CHECK(report->is_whole());
   CHECK(report->missing_cells == 0);
+  ::alarm(0);
 }
 
 // Runs `body` in a child in which no file grows beyond `bytes`; returns its exit status.

@@ -119,6 +119,37 @@ TEST_CASE("a log cut at any byte is taken up at its last whole commit") {
   }
 }
 
+TEST_CASE("a second file cut at any byte loses nothing of what the first one says") {
+  TemporaryFolder folder;
+  {
+    LogConfig config = config_in(folder);
+    config.rotate_bytes = 1;
+    LogFile log = open_log(config);
+    name_worker(log);
+    add_gets(log, 0, 3);
+    REQUIRE(log.commit());
+    log.rotate_if_due(0);
+    add_gets(log, 0, 2);
+    REQUIRE(log.commit());
+  }
+  const std::string first = slurp(only_file(folder));
+  const std::string second = slurp(folder.path() + "/" + log_file_name(2));
+  for (std::size_t size = 0; size <= second.size(); ++size) {
+    TemporaryFolder copy;
+    spill(copy.path() + "/" + log_file_name(1), first);
+    spill(copy.path() + "/" + log_file_name(2), second.substr(0, size));
+    LogFile log = open_log(config_in(copy));
+    CAPTURE(size);
+    REQUIRE(log.state().next.at({3, 0}) == (size == second.size() ? 5 : 3));
+    add_gets(log, 0, 1);
+    REQUIRE(log.commit());
+    auto report = verify(copy.path());
+    REQUIRE(report);
+    INFO(report->text());
+    REQUIRE(report->is_whole());
+  }
+}
+
 TEST_CASE("every altered byte of a log is found") {
   TemporaryFolder folder;
   {
@@ -174,6 +205,50 @@ TEST_CASE("a frame or a file that was taken out is found") {
   REQUIRE(report);
   CHECK_FALSE(report->is_whole());
   CHECK(report->first_place.offset == ends[1]);
+}
+
+TEST_CASE("a number that is missing is found though the chain holds") {
+  TemporaryFolder folder;
+  ByteBuffer out;
+  Chain chain{};
+  const auto put = [&](FrameHeader header, auto put_payload) {
+    const std::size_t place = begin_frame(out);
+    put_payload();
+    end_frame(out, place, header, chain);
+  };
+  const auto put_gap = [&](std::uint64_t first, std::uint64_t cells) {
+    FrameHeader header;
+    header.kind = FrameKind::gap;
+    header.worker = 3;
+    header.first = first;
+    put(header, [&] { out.put_varint(cells); });
+  };
+  FrameHeader header;
+  header.kind = FrameKind::file_begin;
+  LogIdentity identity;
+  identity.file_number = 1;
+  put(header, [&] { encode(out, identity); });
+  header.kind = FrameKind::state;
+  put(header, [&] { encode(out, LogState{}); });
+  put_gap(0, 5);
+  const auto save = [&] {
+    spill(only_file(folder), {reinterpret_cast<const char*>(out.data()), out.size()});
+  };
+  save();
+  REQUIRE(verify(folder.path())->is_whole());
+  const std::size_t end = out.size();
+  SECTION("a record is skipped") {
+    put_gap(6, 5);
+  }
+  SECTION("a record comes twice") {
+    put_gap(4, 5);
+  }
+  save();
+  auto report = verify(folder.path());
+  REQUIRE(report);
+  CHECK_FALSE(report->is_whole());
+  CHECK(report->first_place.offset == end);
+  CHECK(report->first_problem.starts_with("worker 3 lane 0"));
 }
 
 TEST_CASE("an altered log is kept as it is, and the log goes on in a new file that says so") {
