@@ -22,6 +22,10 @@ bool lock_file_is_ours(const std::filesystem::path& path) {
 
 Result<void> Director::Core::start() {
   if (::sodium_init() < 0) return fail(Errc::unsupported, "libsodium does not start");
+  // First of all: one that arrives while scripts are being started is heard when the loop runs.
+  if (options.handles_signals) {
+    loop.on_signals({SIGTERM, SIGINT}, [this](int) { begin_stop(); });
+  }
   auto of = RuntimePaths::of(options.system, options.runtime_directory);
   if (!of) return tl::unexpected(of.error());
   paths = std::move(*of);
@@ -38,9 +42,6 @@ Result<void> Director::Core::start() {
   if (auto listening = listen(); !listening) return listening;
   watch_adopted();
   if (auto started = start_scripts(goes_on); !started) return started;
-  if (options.handles_signals) {
-    loop.on_signals({SIGTERM, SIGINT}, [this](int) { begin_stop(); });
-  }
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
   registry->say(EventKind::started, "director of system " + options.system,
                 "pid " + std::to_string(::getpid()) + ", socket " + paths.socket().native());
