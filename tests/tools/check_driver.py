@@ -61,6 +61,8 @@ def main():
     expect(1, "result: WRONG", *short, "--chaos", "1")
     expect(2, None, "--input", str(folder / "absent.log"))
     expect(2, None, "--chaos", "-1")
+    if json.loads(expect(1, None, *short, "--json", spoil="no report")) != {"result": "WRONG"}:
+        failures.append("--json without a report does not say WRONG")
     report = json.loads(expect(0, None, *short, "--json"))
     keys = {"requests", "bytes", "visitors", "sessions", "status", "top_pages", "malformed",
             "lines_per_s", "kills", "result"}

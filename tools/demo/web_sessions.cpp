@@ -47,12 +47,12 @@ fs::path program(const std::string& name) {
   return fs::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
-// The folder that a run happens in; gone with it.
+// The folders that a run happens in; gone with it. Logs lie beside the suite's folder, which
+// workers may read, and not in it.
 class RunFolder {
  public:
-  RunFolder() : path_((fs::temp_directory_path() / "web-sessions-XXXXXX").string()) {
-    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot create " + path_);
-    fs::create_directory(path() / "out");
+  RunFolder() : RunFolder(make_root()) {
+    fs::create_directories(path() / "out");
     fs::copy_file(program("web-sessions.toml"), path() / "web-sessions.toml");
     fs::copy_file(program("web-sessions-worker"), path() / "web-sessions-worker");
   }
@@ -60,14 +60,23 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
   ~RunFolder() {
     std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    fs::remove_all(root_, ignored);
   }
-  [[nodiscard]] fs::path path() const { return path_; }
+  [[nodiscard]] fs::path path() const { return fs::path(root_) / "suite"; }
+  [[nodiscard]] fs::path logs() const { return fs::path(root_) / "logs"; }
   // The name of the run's own session system, so that demos can run beside each other.
-  [[nodiscard]] std::string system() const { return path().filename(); }
+  [[nodiscard]] std::string system() const { return fs::path(root_).filename(); }
 
  private:
-  std::string path_;
+  // Delegated to, so that the destructor runs when what follows throws.
+  explicit RunFolder(std::string root) : root_(std::move(root)) {}
+  static std::string make_root() {
+    std::string root = fs::temp_directory_path() / "web-sessions-XXXXXX";
+    if (mkdtemp(root.data()) == nullptr) throw std::runtime_error("cannot create " + root);
+    return root;
+  }
+
+  std::string root_;
 };
 
 void require_success(int exit_code, const std::string& what) {
@@ -106,9 +115,8 @@ std::uint32_t run_suite(const Options& options, const RunFolder& folder, std::ui
   std::uint64_t commits = 0;
   auto told = Clock::now();
   auto moved = told;
-  demo::ChildProcess director(
-      {program("flowdirector"), "run", folder.path() / "web-sessions.toml", "--system",
-       folder.system()});
+  demo::ChildProcess director({program("flowdirector"), "run", folder.path() / "web-sessions.toml",
+                               "--system", folder.system(), "--log-dir", folder.logs()});
   while (director.is_running()) {
     std::this_thread::sleep_for(kLookEvery);
     while (const auto kill = demo::kill_next(*board)) {
@@ -217,7 +225,7 @@ int main(int argc, char** argv) {
     return run(options) ? 0 : 1;
   } catch (const std::exception& problem) {
     std::cerr << "web-sessions: " << problem.what() << '\n';
-    if (!options.json) std::cout << "result: WRONG" << std::endl;
+    std::cout << (options.json ? R"({"result":"WRONG"})" : "result: WRONG") << std::endl;
     return 1;
   }
 }
