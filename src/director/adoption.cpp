@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "director/declared_blocks.hpp"
@@ -69,6 +70,16 @@ bool any_worker_lives(const layout::ControlSegment& control) {
     return row.id.load(std::memory_order_acquire) != 0 && !is_director &&
            process_of(row, control.header).alive();
   });
+}
+
+// Whether the director that control names lives. One that has not put its name in yet may.
+bool may_have_director(const layout::ControlHeader& header) {
+  if (!is_of_this_time(header)) return header.director_pid == 0;
+  ProcessIdentity director;
+  director.pid = static_cast<pid_t>(header.director_pid);
+  director.start_ticks = header.director_start_ticks;
+  std::memcpy(director.boot.data(), header.boot_id, sizeof header.boot_id);
+  return director.pid == 0 || director.alive();
 }
 
 class Adopter {
@@ -269,14 +280,22 @@ std::vector<std::string> sweep_dead_systems(const RuntimePaths& own) {
     const std::string system = name.substr(ours.size(), name.size() - ours.size() - tail.size());
     const auto paths = RuntimePaths::of(system);
     if (system == own.system || !paths) continue;
+    // Its folder may be one that only its own command line named: then what control says of the
+    // director decides, else the lock does.
     std::error_code ignored;
-    if (!std::filesystem::exists(paths->lock(), ignored)) continue;
-    const auto lock = platform::FileLock::acquire(paths->lock());
+    const bool has_lock = std::filesystem::exists(paths->lock(), ignored);
+    std::optional<platform::FileLock> lock;
+    if (has_lock) {
+      auto taken = platform::FileLock::acquire(paths->lock());
+      if (!taken) continue;
+      lock.emplace(std::move(*taken));
+    }
     auto file = SegmentFile::adopt(name);
-    if (!lock || !file || judge(*file) == Found::other_layout) continue;
+    if (!file || judge(*file) == Found::other_layout) continue;
+    if (!has_lock && may_have_director(control_in(*file).header)) continue;
     if (judge(*file) == Found::usable && any_worker_lives(control_in(*file))) continue;
     unlink_all(paths->segment_prefix);
-    paths->remove();
+    if (has_lock) paths->remove();
     swept.push_back(system);
   }
   return swept;
