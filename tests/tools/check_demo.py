@@ -1,12 +1,14 @@
-"""The demo is exact while its workers are killed and while another demo runs beside it, ends in order
-when it is told to, and leaves nothing.
+"""The demo is exact while its workers are killed, while its director is, and while another demo runs
+beside it; it ends in order when it is told to, and leaves nothing.
 
 usage: check_demo.py FOLDER-OF-PROGRAMS             on a sample of 20,000 lines
        check_demo.py FOLDER-OF-PROGRAMS LOG-FILE    on that log; exit code 77 when it is not there
 """
 import contextlib
 import json
+import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,10 +18,12 @@ import program_run
 TIME_LIMIT_S = 120
 KILLS = 5
 SKIPPED = 77
+DIRECTOR = re.compile(r"director of system \S+: pid (\d+)")
 
 
-def judge(name, run, kills):
+def judge(name, run, kills, heard=""):
     code, out, err = run.end(TIME_LIMIT_S)
+    err = heard + err
     try:
         report = json.loads(out)
     except ValueError:
@@ -31,19 +35,33 @@ def judge(name, run, kills):
     return problems + [err] if problems else []
 
 
-def judge_interrupted(run):
-    """SIGTERM in the middle: WRONG, and in order all the same."""
+def hear(run, is_it):
+    """Reads stderr up to the first line that `is_it`."""
     heard = []
     for line in run.process.stderr:
         heard.append(line)
-        if "started" in line and "count#4" in line:
+        if is_it(line):
             break
+    return "".join(heard)
+
+
+def judge_interrupted(run):
+    """SIGTERM while scripts are being started: WRONG, and in order all the same."""
+    heard = hear(run, lambda line: "started" in line and "count#4" in line)
     run.process.send_signal(signal.SIGTERM)
     code, out, err = run.end(TIME_LIMIT_S)
-    err = "".join(heard) + err
     problems = [] if code == 1 and out == "result: WRONG\n" else [f"interrupted: {code}, {out!r}"]
-    problems += [f"interrupted: left {what}" for what in run.leftovers(err)]
-    return problems + [err] if problems else []
+    problems += [f"interrupted: left {what}" for what in run.leftovers(heard + err)]
+    return problems + [heard + err] if problems else []
+
+
+def judge_director_killed(run, kills):
+    """SIGKILL of the director: the next one takes the workers over, and nothing is lost."""
+    heard = hear(run, DIRECTOR.search)
+    director = int(DIRECTOR.search(heard).group(1))
+    heard += hear(run, lambda line: line.startswith("kill "))
+    os.kill(director, signal.SIGKILL)
+    return judge("director killed", run, kills, heard)
 
 
 def check(programs, log, runs):
@@ -71,7 +89,10 @@ def main():
             subprocess.run([programs / "demo-generate", "--lines", "20000", "--output", log],
                            check=True)
             problems = check(programs, log, [0, KILLS])
-            problems += judge_interrupted(place.start([programs / "web-sessions", "--input", log]))
+            demo = [programs / "web-sessions", "--input", log]
+            problems += judge_interrupted(place.start(demo))
+            problems += judge_director_killed(
+                place.start([*demo, "--json", "--chaos", str(4 * KILLS)]), 4 * KILLS)
     print("\n".join(problems))
     return 1 if problems else 0
 

@@ -13,10 +13,12 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "chaos.hpp"
 #include "child_process.hpp"
@@ -104,6 +106,55 @@ json read_json(const fs::path& path) {
   return json::parse(file, nullptr, false);
 }
 
+// The director over a run's suite, and the next one when it is killed.
+class Direction {
+ public:
+  explicit Direction(const RunFolder& folder) : folder_(folder) { start(); }
+
+  // Workers outlive a killed director, so another one can take them over and go on.
+  bool is_running() {
+    if (director_->is_running()) return true;
+    if (director_->wait() != kKilled) return false;
+    std::cerr << "The director was killed: another takes its workers over\n";
+    start();
+    return true;
+  }
+  void ask_to_end() { director_->ask_to_end(); }
+  int wait() {
+    const int exit_code = director_->wait();
+    if (exit_code < kBySignal) return exit_code;
+    start();  // one that crashed left its system behind; the next can end it in order
+    ask_to_end();
+    director_->wait();
+    return exit_code;
+  }
+
+ private:
+  static constexpr int kBySignal = 128;
+  static constexpr int kKilled = kBySignal + SIGKILL;
+
+  void start() {
+    director_.emplace(std::vector<std::string>{program("flowdirector"), "run",
+                                               folder_.path() / "web-sessions.toml", "--system",
+                                               folder_.system(), "--log-dir", folder_.logs()});
+  }
+
+  const RunFolder& folder_;
+  std::optional<demo::ChildProcess> director_;
+};
+
+// Kills the workers that are due. Returns how many that were.
+std::uint32_t kill_due(demo::ChaosBoard& board, std::uint32_t before, std::uint32_t wanted) {
+  std::uint32_t kills = before;
+  while (const auto kill = demo::kill_next(board)) {
+    ++kills;
+    std::cerr << "kill " << kills << " of " << wanted << ": pid " << kill->pid << " (count#"
+              << kill->slot << ") after " << kill->commits << " commits, in "
+              << demo::operation_name(kill->operation) << ", line " << kill->line << '\n';
+  }
+  return kills - before;
+}
+
 // Runs the suite until its director ends. Returns the number of kills that landed.
 std::uint32_t run_suite(const Options& options, const RunFolder& folder, std::uint64_t lines) {
   const auto board = demo::create_chaos_board(folder.path() / "out" / "chaos.board");
@@ -115,16 +166,10 @@ std::uint32_t run_suite(const Options& options, const RunFolder& folder, std::ui
   std::uint64_t commits = 0;
   auto told = Clock::now();
   auto moved = told;
-  demo::ChildProcess director({program("flowdirector"), "run", folder.path() / "web-sessions.toml",
-                               "--system", folder.system(), "--log-dir", folder.logs()});
+  Direction director(folder);
   while (director.is_running()) {
     std::this_thread::sleep_for(kLookEvery);
-    while (const auto kill = demo::kill_next(*board)) {
-      ++kills;
-      std::cerr << "kill " << kills << " of " << options.kills << ": pid " << kill->pid
-                << " (count#" << kill->slot << ") after " << kill->commits << " commits, in "
-                << demo::operation_name(kill->operation) << ", line " << kill->line << '\n';
-    }
+    kills += kill_due(*board, kills, options.kills);
     const auto now = Clock::now();
     const std::uint64_t commits_now = demo::commits_so_far(*board);
     if (commits_now != commits) moved = now;
