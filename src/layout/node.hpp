@@ -33,6 +33,13 @@ using Gen = std::uint64_t;
   return (incarnation << 2U) | static_cast<std::uint64_t>(state);
 }
 
+// The commit mark of a node before someone else takes it off its slot: only then does it become the
+// incarnation, which says that the node was committed. Unique, so that the compare-and-swap of a
+// thread that slept finds its own node's mark or fails, whatever the memory holds by now.
+[[nodiscard]] constexpr std::uint64_t not_marked(std::uint64_t incarnation) noexcept {
+  return incarnation | (std::uint64_t{1} << 63U);
+}
+
 inline constexpr std::uint64_t kMaxThreadNumber = (std::uint64_t{1} << 30U) - 1;
 [[nodiscard]] constexpr std::uint64_t make_incarnation(std::uint64_t thread_number,
                                                        std::uint32_t counter) noexcept {
@@ -41,7 +48,7 @@ inline constexpr std::uint64_t kMaxThreadNumber = (std::uint64_t{1} << 30U) - 1;
 
 struct Node {
   std::atomic<std::uint64_t> gen;
-  std::atomic<std::uint64_t> commit_mark;  // == incarnation: committed
+  std::atomic<std::uint64_t> commit_mark;  // not_marked(incarnation), or the incarnation
   std::atomic<std::uint64_t> shape;
   std::atomic<std::uint64_t> version;
   std::atomic<std::uint64_t> key_id;  // incarnation of the key's first node; audit records name it

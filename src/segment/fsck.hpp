@@ -39,7 +39,7 @@ enum class Invariant : std::uint8_t {
   node_shape = 9,           // lengths fit the chunk, type and sizes are valid
   node_version = 10,        // a version is at least 1
   node_stamp = 11,          // a stamp is at most the snapshot clock
-  commit_mark = 12,         // a node in a slot is marked as committed
+  commit_mark = 12,         // a node's commit mark is its own
   unreachable_key = 13,     // no empty or closed slot stands between a key and its home
   duplicate_key = 14,       // a key has one slot
   shared_node = 15,         // a node is in one slot, or frozen in the old table and live in the new
@@ -71,7 +71,7 @@ struct Finding {
 
 struct FsckOptions {
   std::optional<std::uint64_t> hash_seed;  // as control knows it; else the header's
-  // Nodes that intents of living threads name: in use and in no slot, or in one and not marked.
+  // Nodes that intents of living threads name: in use and in no slot.
   std::span<const std::uint64_t> in_flight{};
   // Lanes with an operation under way: pages that they prepare and runs that they build or return.
   std::span<const OwnerId> busy_owners{};

@@ -156,8 +156,9 @@ void Checker::node_words(const Node& node, const Place& place) {
     report(Invariant::node_stamp, place, "a node is stamped with an instant that is yet to come");
   }
   const std::uint64_t incarnation = incarnation_of(node.gen.load(kRelaxed));
-  if (node.commit_mark.load(kRelaxed) != incarnation && !is_in_flight(place.offset)) {
-    report(Invariant::commit_mark, place, "a node in a slot is not marked as committed");
+  const std::uint64_t mark = node.commit_mark.load(kRelaxed);
+  if (mark != incarnation && mark != layout::not_marked(incarnation)) {
+    report(Invariant::commit_mark, place, "a node in a slot has the mark of another");
   }
 }
 

@@ -287,11 +287,7 @@ Growth::Step Growth::drop(const Tables& tables, std::uint64_t index, Pair seen, 
   while (low < above && !floor.compare_exchange_weak(low, above, std::memory_order_acq_rel)) {
   }
   // Whoever takes a node off its slot first makes sure that it counts as committed.
-  std::uint64_t mark = node->commit_mark.load(std::memory_order_acquire);
-  if (mark != layout::incarnation_of(gen)) {
-    node->commit_mark.compare_exchange_strong(mark, layout::incarnation_of(gen),
-                                              std::memory_order_acq_rel);
-  }
+  mark_committed(*node, gen);
   const Pair mine{(seen.low >> 48U << 48U) | (std::uint64_t{raw(owner_)} << 3U) |
                       static_cast<std::uint64_t>(Mark::dropped),
                   seen.high + 1};

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace sessionblocks::segment {
 
@@ -48,10 +49,11 @@ class LaneRecovery {
 
  private:
   [[nodiscard]] layout::Slot* slot_of(std::uint64_t table, std::uint64_t index) const;
+  [[nodiscard]] std::optional<Gen> gen_of(std::uint64_t offset) const;
   [[nodiscard]] bool is_live_in(std::uint64_t offset) const;
   [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
   [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
-  void complete(const Intent& intent, std::uint64_t fresh, Gen gen, bool fresh_is_here);
+  void complete(const Intent& intent, std::uint64_t fresh, bool fresh_is_here);
   void decide(const Intent& intent, std::uint64_t fresh, Gen gen);
   void undo(std::uint64_t fresh, Gen gen);
   void free_by_gen(std::uint64_t offset, Gen gen);
@@ -74,6 +76,19 @@ layout::Slot* LaneRecovery::slot_of(std::uint64_t table, std::uint64_t index) co
   return entry.kind == PageKind::table_head ? &view->slots[index] : nullptr;
 }
 
+// No answer means that no node begins there, not only that a living worker adopted the page while
+// we looked: what we leave now nobody comes back to.
+std::optional<Gen> LaneRecovery::gen_of(std::uint64_t offset) const {
+  constexpr int kChangesOfOwner = 1'000;
+  for (int i = 0; i < kChangesOfOwner; ++i) {
+    if (const auto gen = memory_.authentic_gen(offset)) return gen;
+    if (memory_.node(offset) == nullptr) return std::nullopt;
+    const auto entry = memory_.descriptor(memory_.page_of(offset)).entry.load(kRelaxed);
+    if (memory_.chunk_bytes(PageEntry::unpack(entry), offset) == 0) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 void LaneRecovery::hint(std::uint64_t offset) {
   auto& descriptor = memory_.descriptor(memory_.page_of(offset));
   const std::uint64_t bytes =
@@ -88,7 +103,7 @@ void LaneRecovery::hint(std::uint64_t offset) {
 // Frees a node that the dead thread's compare-and-swap took off its chain, unless it got to that.
 void LaneRecovery::free_by_gen(std::uint64_t offset, Gen gen) {
   if (offset == 0) return;
-  const auto seen = memory_.authentic_gen(offset);
+  const auto seen = gen_of(offset);
   if (!seen || incarnation_of(*seen) != incarnation_of(gen)) return;  // reused: it was done
   if (state_of(*seen) == NodeState::in_use) {
     SESSIONBLOCKS_CRASH("recovery.before_freed");
@@ -113,7 +128,7 @@ void LaneRecovery::side() {
       free_by_gen(old, side.old_gen.load(kRelaxed));
     }
   } else if (kind == SideKind::return_run) {
-    const auto gen = memory_.authentic_gen(old);
+    const auto gen = gen_of(old);
     if (gen && *gen == mine && state_of(mine) == NodeState::collected && !is_live_in(old)) {
       SESSIONBLOCKS_CRASH("recovery.before_run");
       PagePool(memory_, owner_).return_run(memory_.page_of(old));
@@ -178,13 +193,8 @@ void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
 }
 
 // `fresh_is_here`: the node was not displaced and reused since.
-void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen,
-                            bool fresh_is_here) {
+void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, bool fresh_is_here) {
   ++report_.committed;
-  if (fresh_is_here) {
-    SESSIONBLOCKS_CRASH("recovery.before_mark");
-    memory_.node(fresh)->commit_mark.store(incarnation_of(gen), std::memory_order_release);
-  }
   const auto displaced = [&](std::uint64_t offset) {
     return offset != 0 && offset != fresh && (!fresh_is_here || same_key(offset, fresh)) &&
            !is_live_in(offset);
@@ -223,14 +233,14 @@ void LaneRecovery::publish_record(const Intent& intent) {
 
 void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
   const bool named = intent.table.load(kRelaxed) != 0;
-  const auto seen = memory_.authentic_gen(fresh);
+  const auto seen = gen_of(fresh);
   const bool here = seen && incarnation_of(*seen) == incarnation_of(gen);
   if (!here) {
     // Before the slot was named the chunk was not ours yet. After it, it was; then only a commit
     // and another's overwrite can have let its owner reuse it (a stolen chunk).
-    if (named) complete(intent, fresh, gen, false);
+    if (named) complete(intent, fresh, false);
   } else if (named && committed(intent, fresh, gen)) {
-    complete(intent, fresh, gen, true);
+    complete(intent, fresh, true);
   } else if (state_of(*seen) == NodeState::in_use) {
     // In use and reached by its key, though not where the intent says: no writer leaves that.
     if (is_live_in(fresh)) {
@@ -238,6 +248,8 @@ void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
     } else {
       undo(fresh, gen);
     }
+  } else if (state_of(*seen) == NodeState::freed) {
+    hint(fresh);  // given back, by the thread or by a recovery that was cut off before the hint
   }
 }
 

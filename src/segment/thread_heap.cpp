@@ -255,8 +255,10 @@ bool ThreadHeap::adopt_page(std::uint64_t page, std::uint64_t entry_word) {
     return false;
   }
   OwnPage& own = own_page(page, entry.size_class);
+  // Locked, so that it comes before the loads of the gens: a chunk that is freed after its gen was
+  // looked at keeps its hint.
   for (auto& hints : memory_->descriptor(page).freed_hints) {
-    hints.store(0, std::memory_order_relaxed);
+    hints.exchange(0, std::memory_order_acq_rel);
   }
   for (std::uint32_t chunk = 0; chunk < chunks_per_page(entry.size_class); ++chunk) {
     const std::uint64_t offset =
@@ -275,7 +277,7 @@ bool ThreadHeap::adopt_page(std::uint64_t page, std::uint64_t entry_word) {
 
 void ThreadHeap::put_back(const Chunk& chunk, Gen gen) noexcept {
   if (gen == 0) {
-    if (chunk.steal_from != 0) return;  // it was never ours
+    if (chunk.steal_from != 0) return hazard_.clear();  // it was never ours
     if (class_of(chunk.bytes) == kRunClass) return pool_.return_run(memory_->page_of(chunk.offset));
     return make_ready(chunk.offset);
   }

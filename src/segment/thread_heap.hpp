@@ -46,6 +46,8 @@ class ThreadHeap {
 
   // An incarnation that was never used in this block. 0: the block has run out of them.
   [[nodiscard]] std::uint64_t next_incarnation() noexcept;
+  // The upper half of the incarnations that it gives out now. 0: none yet.
+  [[nodiscard]] std::uint64_t thread_number() const noexcept { return thread_number_; }
   [[nodiscard]] HazardSlot& hazard() noexcept { return hazard_; }
   [[nodiscard]] PagePool& pages() noexcept { return pool_; }
   [[nodiscard]] layout::SideIntent& side() noexcept { return side_; }
@@ -110,6 +112,15 @@ class ThreadHeap {
   std::vector<std::uint64_t> hazards_;
   std::uint64_t seen_orphans_ = 0;
 };
+
+// Says for good that a node was committed, before it is taken off its slot. Does nothing to memory
+// that is no longer that node.
+inline void mark_committed(layout::Node& node, layout::Gen gen) noexcept {
+  const std::uint64_t incarnation = layout::incarnation_of(gen);
+  std::uint64_t unmarked = layout::not_marked(incarnation);
+  if (node.commit_mark.load(std::memory_order_acquire) != unmarked) return;
+  node.commit_mark.compare_exchange_strong(unmarked, incarnation, std::memory_order_acq_rel);
+}
 
 // Takes the owner off every page of a lane that leaves, or of all lanes of a worker that is dead,
 // and gives back what holds nothing. Idempotent. Returns the pages that lost their owner.

@@ -59,6 +59,9 @@ Outcome Writer::apply(const KeyView& key, const Mutation& mutation, layout::Life
   // I1 (release): an intent that names nothing yet before the operation counts as in flight.
   intent_.op.store(op, std::memory_order_release);
   if (run(work) == Attempt::refused) {
+    // No slot named while the chunk goes back: it may be another's before we are done, and recovery
+    // takes a named chunk that is gone for one that was committed and then displaced.
+    intent_.table.store(0, std::memory_order_release);
     if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
     if (work.record) record(work, work.old.has_node ? work.old_key_id : 0);
   }
@@ -230,7 +233,7 @@ void Writer::fill(Work& work, const Shape& shape) {
   Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
   auto* bytes = reinterpret_cast<std::byte*>(&node);
   const auto relaxed = std::memory_order_relaxed;  // W1 publishes all of it
-  node.commit_mark.store(0, relaxed);
+  node.commit_mark.store(layout::not_marked(incarnation_of(work.gen)), relaxed);
   node.shape.store(shape.pack(), relaxed);
   std::uint64_t version = work.old.version + 1;
   if (!work.old.has_node) {
@@ -257,15 +260,11 @@ void Writer::fill(Work& work, const Shape& shape) {
   work.outcome.key_id = node.key_id.load(relaxed);
 }
 
-// A node that its writer did not live, or not yet, to mark: whoever displaces it marks it, so that
-// recovery of that writer can tell that it was committed.
+// Whoever takes a node off its slot first marks it, so that recovery of its writer can tell that it
+// was committed. Our own nodes need no mark: we are done with the operations that made them.
 void Writer::mark_old_committed(const Work& work) noexcept {
-  auto& mark = work.view.node->commit_mark;
-  std::uint64_t seen = mark.load(std::memory_order_acquire);
-  const std::uint64_t incarnation = incarnation_of(work.view.gen);
-  if (seen == incarnation || !detail::unchanged(work.view)) return;
-  // Compares with what was seen: in a chunk that was reused since, the mark is another.
-  mark.compare_exchange_strong(seen, incarnation, std::memory_order_acq_rel);
+  if (incarnation_of(work.view.gen) >> 32U == heap_.thread_number()) return;
+  mark_committed(*work.view.node, work.view.gen);
 }
 
 void Writer::name_in_intent(Work& work) {
@@ -311,9 +310,8 @@ bool Writer::may_commit(Work& work) {
 }
 
 void Writer::finish_commit(Work& work) {
-  Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
-  node.commit_mark.store(incarnation_of(work.gen), std::memory_order_release);
-  SESSIONBLOCKS_CRASH("write.marked");
+  // The fresh node is not touched any more: it may have been displaced, and its memory be
+  // another's.
   const bool fresh_slot = !work.old.has_node;
   if (!fresh_slot) heap_.free_node(work.view.ref.offset(), work.view.gen);
   SESSIONBLOCKS_CRASH("write.old_freed");

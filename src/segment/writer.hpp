@@ -6,7 +6,7 @@
 //   a writer dies                          left behind                     put right by
 //   before the intent is armed             nothing                         -
 //   armed, node taken or filled            a node in_use, in no slot       recovery frees it
-//   after the commit                       mark, old node, record, wake    recovery does them
+//   after the commit                       old node, record, wake          recovery does them
 //   after done                             nothing                         -
 #pragma once
 
