@@ -1,0 +1,192 @@
+// Every way through the data plane that changes shared bytes, as one operation each.
+#include "checks.hpp"
+
+namespace sessionblocks::crash {
+namespace {
+
+const std::string kLong(18'000, 'l');    // a run of two pages
+const std::string kLonger(34'000, 'm');  // of three
+
+void keys(Actor& actor, int from, int to, std::string_view value = "v") {
+  for (int i = from; i < to; ++i) {
+    if (actor.put("key" + std::to_string(i), value).code != Errc{}) std::abort();
+  }
+}
+
+void some(Scene& s) {
+  keys(s.self, 0, 10);
+  keys(s.another, 10, 20);
+  s.self.increment("number");
+  s.self.put("mine", "old");
+  s.another.put("theirs", "old");
+}
+
+// Fills the block to the last page with values of another worker.
+int fill(Scene& s, std::string_view value) {
+  for (int i = 0;; ++i) {
+    if (s.another.put("full" + std::to_string(i), value).code != Errc{}) return i;
+  }
+}
+
+void growing(Scene& s) {
+  keys(s.self, 0, 300);
+  keys(s.another, 300, 500);
+  for (int i = 0; i < 40; ++i) s.self.erase("key" + std::to_string(i * 3));
+  // Out of a table that the other worker made, not out of the first one, which nobody owns.
+  Growth& growth = s.another.writer.growth();
+  if (!growth.begin_now() || !growth.finish()) std::abort();
+  for (int i = 0; i < 40; ++i) s.self.erase("key" + std::to_string(i * 3 + 1));
+  if (!growth.begin_now()) std::abort();
+}
+
+void result(Scene& s, const Outcome& outcome) {
+  s.report().outcome = outcome;
+}
+
+Path simple(std::string name, std::string key, Op op, std::function<Outcome(Actor&)> act) {
+  Path path;
+  path.name = std::move(name);
+  path.key = std::move(key);
+  path.op = op;
+  path.setup = some;
+  path.act = [act = std::move(act)](Scene& s) { result(s, act(s.self)); };
+  return path;
+}
+
+Path with(Path path, std::function<void(Scene&)> setup) {
+  path.setup = std::move(setup);
+  return path;
+}
+
+void add_writes(std::vector<Path>& all) {
+  all.push_back(simple("put, insert", "new", Op::put, [](Actor& a) { return a.put("new", "n"); }));
+  all.push_back(simple("put, overwrite of an own page's node", "mine", Op::put,
+                       [](Actor& a) { return a.put("mine", "n"); }));
+  all.push_back(simple("put, overwrite of another's node", "theirs", Op::put,
+                       [](Actor& a) { return a.put("theirs", "n"); }));
+  all.push_back(
+      simple("put, insert of a run", "new", Op::put, [](Actor& a) { return a.put("new", kLong); }));
+  all.push_back(with(simple("put, overwrite of a run by a run", "long", Op::put,
+                            [](Actor& a) { return a.put("long", kLonger); }),
+                     [](Scene& s) {
+                       some(s);
+                       s.another.put("long", kLong);
+                     }));
+  all.push_back(with(simple("put, overwrite of a run by a chunk", "long", Op::put,
+                            [](Actor& a) { return a.put("long", "short"); }),
+                     [](Scene& s) {
+                       some(s);
+                       s.self.put("long", kLong);
+                     }));
+  all.push_back(simple("put, first of its class", "new", Op::put,
+                       [](Actor& a) { return a.put("new", std::string(900, 'c')); }));
+  all.push_back(simple("erase", "theirs", Op::erase, [](Actor& a) { return a.erase("theirs"); }));
+  all.push_back(simple("erase of what is absent", "none", Op::erase,
+                       [](Actor& a) { return a.erase("none"); }));
+  all.push_back(simple("get_and_erase", "mine", Op::get_and_erase, [](Actor& a) {
+    std::vector<std::byte> taken;
+    return a.erase("mine", &taken);
+  }));
+  all.push_back(
+      simple("increment", "number", Op::increment, [](Actor& a) { return a.increment("number"); }));
+  all.push_back(simple("increment of what is absent", "count", Op::increment,
+                       [](Actor& a) { return a.increment("count"); }));
+  all.push_back(simple("append", "mine", Op::append,
+                       [](Actor& a) { return a.put("mine", std::string(300, 'a'), Op::append); }));
+  all.push_back(simple("compare_and_set, won", "mine", Op::compare_and_set,
+                       [](Actor& a) { return a.put("mine", "n", Op::compare_and_set, 1); }));
+  all.push_back(simple("compare_and_set, lost", "mine", Op::compare_and_set,
+                       [](Actor& a) { return a.put("mine", "n", Op::compare_and_set, 7); }));
+  all.push_back(simple("add of what is there", "mine", Op::add,
+                       [](Actor& a) { return a.put("mine", "n", Op::add); }));
+  all.push_back(simple("put, refused before the commit", "mine", Op::put,
+                       [](Actor& a) { return a.put_late("mine", "n"); }));
+  all.push_back(simple("put of a run, refused before the commit", "mine", Op::put,
+                       [](Actor& a) { return a.put_late("mine", kLong); }));
+}
+
+void add_growth(std::vector<Path>& all) {
+  all.push_back(with(
+      simple("put, begins a growth", "new", Op::put, [](Actor& a) { return a.put("new", "n"); }),
+      [](Scene& s) {
+        keys(s.self, 0, 700);
+        keys(s.another, 700, 767);
+        if (!s.another.writer.growth().prepare_next(11)) std::abort();
+      }));
+  all.push_back(with(simple("put, insert during a growth", "new", Op::put,
+                            [](Actor& a) { return a.put("new", "n"); }),
+                     growing));
+  all.push_back(with(simple("put, overwrite during a growth", "key400", Op::put,
+                            [](Actor& a) { return a.put("key400", "n"); }),
+                     growing));
+  all.push_back(with(simple("put, of an erased key during a growth", "key4", Op::put,
+                            [](Actor& a) { return a.put("key4", "n"); }),
+                     growing));
+  Path prepare = simple("prepare a table", "mine", Op::drop, nullptr);
+  prepare.act = [](Scene& s) { (void)s.self.writer.growth().prepare_next(10); };
+  all.push_back(prepare);
+  Path finish = with(simple("finish a growth", "key400", Op::drop, nullptr), growing);
+  finish.act = [](Scene& s) { (void)s.self.writer.growth().finish(); };
+  all.push_back(finish);
+  Path full = simple("drop tombstones in a full block", "full0", Op::drop, nullptr);
+  full.is_full = true;
+  full.setup = [](Scene& s) {
+    const int count = fill(s, std::string(2'000, 'f'));
+    for (int i = 0; i < count; i += 2) s.another.erase("full" + std::to_string(i));
+  };
+  full.act = [](Scene& s) { (void)s.self.writer.growth().drop_tombstones(); };
+  all.push_back(full);
+}
+
+void add_heap(std::vector<Path>& all) {
+  Path steal = simple("put, into a stolen chunk", "full0", Op::put,
+                      [](Actor& a) { return a.put("full0", std::string(1'950, 's')); });
+  steal.is_full = true;
+  steal.setup = [](Scene& s) {
+    const int count = fill(s, std::string(1'950, 'f'));
+    for (int i = 0; i < count; i += 5) s.self.erase("full" + std::to_string(i));
+  };
+  all.push_back(steal);
+  steal.name = "put, into a stolen chunk, refused";
+  steal.act = [](Scene& s) { result(s, s.self.put_late("full0", std::string(1'950, 's'))); };
+  all.push_back(steal);
+  all.push_back(with(simple("put, into an adopted page", "new", Op::put,
+                            [](Actor& a) { return a.put("new", std::string(500, 'a')); }),
+                     [](Scene& s) {
+                       some(s);
+                       for (int i = 0; i < 6; ++i) {
+                         s.another.put("big" + std::to_string(i), std::string(500, 'b'));
+                         s.self.erase("big" + std::to_string(i / 2));
+                       }
+                       (void)s.recover(s.other);
+                     }));
+  Path leave = simple("a thread leaves", "mine", Op::drop, nullptr);
+  leave.act = [](Scene& s) { s.self.writer.leave(); };
+  all.push_back(leave);
+  Path look = simple("lookup with a hazard", "mine", Op::get, nullptr);
+  look.act = [](Scene& s) {
+    HazardSlot hazard(&s.system.readers_segment(), owner_of(s.victim.id, 0));
+    SlotView view;
+    std::uint64_t node = 0;
+    (void)lookup(s.system.memory, test::key_of("mine"), &hazard, view,
+                 [&](const SlotView& hit) { node = hit.ref.offset(); });
+    (void)hazard.protect(node);
+    hazard.leave();
+  };
+  all.push_back(look);
+}
+
+}  // namespace
+
+const std::vector<Path>& paths() {
+  static const std::vector<Path> all = [] {
+    std::vector<Path> list;
+    add_writes(list);
+    add_growth(list);
+    add_heap(list);
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace sessionblocks::crash
