@@ -93,6 +93,7 @@ Result<void> RuntimePaths::make(mode_t mode) const {
 void RuntimePaths::remove() const noexcept {
   try {
     std::error_code ignored;
+    fs::remove_all(directory / "tmp", ignored);  // TMPDIRs of slots that a dead director started
     for (const fs::path& path : {socket(), operator_key(), logs(), lock(), directory}) {
       ::remove(path.c_str());  // a folder only when it is empty
     }
