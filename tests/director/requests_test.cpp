@@ -55,6 +55,21 @@ TEST_CASE("a token is good for its scope alone") {
   CHECK(client.attach({}, *token).error() == Errc::invalid_argument);  // once a connection
 }
 
+TEST_CASE("a token with one changed character is no token") {
+  System system;
+  const auto token = system.running.director().token_for_scope(system.scope("a"));
+  REQUIRE(token);
+  RawClient client(system.running.socket());
+  for (std::size_t at = 0; at < token->size(); ++at) {
+    std::string forged = *token;
+    forged[at] = forged[at] == '7' ? '8' : '7';
+    CHECK(client.attach({}, forged).error() == Errc::denied);
+  }
+  CHECK(client.attach({}, token->substr(0, token->size() - 1)).error() == Errc::denied);
+  CHECK(client.attach({}, *token + "0").error() == Errc::denied);
+  CHECK(client.attach({}, *token).ok());
+}
+
 TEST_CASE("operators prove that they can read the key, and nothing else makes one") {
   System system;
   RawClient client(system.running.socket());
