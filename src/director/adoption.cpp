@@ -9,6 +9,7 @@
 #include <set>
 
 #include "director/declared_blocks.hpp"
+#include "director/process_group.hpp"
 #include "layout/layout_hash.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/process.hpp"
@@ -122,9 +123,16 @@ class Adopter {
       const auto process = process_of(stored, registry_.control.header());
       const auto pidfd = process.open();
       if (!pidfd) continue;
+      if (is_in_slot(stored)) signal_group(process.pid, SIGKILL);
       static_cast<void>(platform::send_signal(pidfd->get(), SIGKILL));
       wait_for_end(pidfd->get());
     }
+  }
+
+  // Started by a director, with a process group of its own.
+  [[nodiscard]] bool is_in_slot(const layout::WorkerRow& row) const {
+    const Scope* scope = registry_.scopes.find(static_cast<ScopeId>(row.scope));
+    return scope != nullptr && scope->kind == sessionblocks::ScopeKind::worker;
   }
 
   static void wait_for_end(int pidfd) {
@@ -186,6 +194,7 @@ class Adopter {
       registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
                     "pid " + std::to_string(adopted.process.pid));
     } else {
+      if (is_in_slot(stored)) kill_orphaned_group(adopted.process);
       registry_.end_worker(id, "it died while no director ran");
     }
   }

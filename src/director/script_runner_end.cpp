@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "director/process_group.hpp"
 #include "director/script_runner.hpp"
 #include "platform/process.hpp"
 
@@ -15,7 +16,11 @@ void ScriptRunner::on_exit(Slot& slot) {
   slot.watch.end();
   slot.is_running = false;
   // Its process group while the pid is still its own: what it left running ends with it.
-  if (slot.is_child) ::kill(-slot.process.pid, SIGKILL);
+  if (slot.is_child) {
+    signal_group(slot.process.pid, SIGKILL);
+  } else {
+    kill_orphaned_group(slot.process);
+  }
   const auto status = platform::try_reap(slot.pidfd.get());
   bool succeeded = false;
   std::string how = "ended";
@@ -102,9 +107,10 @@ void ScriptRunner::begin_end(Script& script, std::string_view why) {
 void ScriptRunner::signal_all(Script& script, int number) {
   for (const auto& slot : script.slots) {
     if (!slot->is_running) continue;
-    static_cast<void>(platform::send_signal(slot->pidfd.get(), number));
+    if (!slot->is_child && platform::pidfd_ended(slot->pidfd.get())) continue;
+    signal_group(slot->process.pid, number);
     // A stopped process does not see SIGTERM before it goes on.
-    static_cast<void>(platform::send_signal(slot->pidfd.get(), SIGCONT));
+    signal_group(slot->process.pid, SIGCONT);
   }
 }
 

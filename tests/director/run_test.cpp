@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "platform/process.hpp"
 #include "platform/spawn.hpp"
@@ -23,6 +24,26 @@ struct Pipe {
   platform::UniqueFd reading, writing;
 };
 
+// Whether a process of the group runs; those that ended and were not reaped do not.
+bool group_runs(pid_t group) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    if (!std::getline(file, line) || line.rfind(')') == std::string::npos) continue;
+    std::istringstream fields(line.substr(line.rfind(')') + 1));
+    char state = 0;
+    pid_t parent = 0;
+    pid_t its_group = 0;
+    if (fields >> state >> parent >> its_group && its_group == group && state != 'Z') return true;
+  }
+  return false;
+}
+
+// SIGKILL was sent; the kernel carries it out in its own time. The watchdog bounds this.
+void wait_for_end_of_group(pid_t group) {
+  while (group_runs(group)) ::sched_yield();
+}
+
 // A suite folder beside the runtime folder, and directors over both.
 class Scene {
  public:
@@ -31,6 +52,9 @@ class Scene {
     std::ofstream(suite_file()) << "schema = 1\n[suite]\nname = \"shop\"\n" << suite;
   }
   ~Scene() {
+    for (const pid_t leader : leaders) {
+      if (group_runs(leader)) ::kill(-leader, SIGKILL);
+    }
     if (!pidfd) return;
     static_cast<void>(platform::send_signal(pidfd.get(), SIGKILL));
     static_cast<void>(platform::reap(pidfd.get()));
@@ -93,13 +117,15 @@ class Scene {
     const std::string before = scope + ": pid ";
     REQUIRE(wait_for(before));
     while (said.find('\n', said.find(before)) == std::string::npos) REQUIRE(wait_for("\n"));
-    return static_cast<pid_t>(std::atoi(said.c_str() + said.find(before) + before.size()));
+    leaders.push_back(std::atoi(said.c_str() + said.find(before) + before.size()));
+    return leaders.back();
   }
 
   Surroundings around;
   platform::UniqueFd pidfd;
   platform::UniqueFd errors;
   std::string said;
+  std::vector<pid_t> leaders;  // of worker processes that the test asked for
 };
 
 std::string script(const std::string& name, const std::string& shell,
@@ -245,6 +271,7 @@ TEST_CASE("a director that was killed is followed by one that takes its workers 
   CHECK(scene.exit_code() == 1);
   CHECK(scene.left_nothing());
   CHECK_FALSE(identity->alive());
+  wait_for_end_of_group(worker);  // and of all that it had started
 }
 
 TEST_CASE("a worker that dies while no director runs is started again by the next") {
@@ -265,6 +292,7 @@ TEST_CASE("a worker that dies while no director runs is started again by the nex
   scene.start();
   REQUIRE(scene.wait_for("director of system"));
   CHECK(scene.pid_of("shop/checkout#1") != worker);
+  wait_for_end_of_group(worker);
   scene.kill(SIGTERM);
   CHECK(scene.exit_code() == 1);
   CHECK(scene.left_nothing());
@@ -277,7 +305,7 @@ TEST_CASE("what a killed director and its dead workers left is gone after the ne
   REQUIRE(scene.wait_for("director of system"));
   scene.kill(SIGKILL);
   static_cast<void>(scene.wait());
-  for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+  for (const pid_t pid : pids) ::kill(-pid, SIGKILL);
   CHECK_FALSE(scene.around.segments().empty());
   std::ofstream(scene.suite_file()) << "schema = 1\n[suite]\nname = \"other\"\n"
                                     << script("a", "exit 0");
