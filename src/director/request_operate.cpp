@@ -1,4 +1,4 @@
-// What only operators may do: end_scope, stop.
+// What only operators may do: act_as, end_scope, stop.
 #include "director/requests.hpp"
 #include "director/suite_words.hpp"
 
@@ -22,6 +22,28 @@ Answer answer_stop(RequestContext& context, Client& client, const Fields& /*fiel
   }
   context.stop();
   return Reply{};
+}
+
+// An operator works on blocks as a worker of a scope, under that scope's grants and in the audit
+// like any other. The token is good for as long as the scope lives, so the log says who has it.
+Answer answer_act_as(RequestContext& context, Client& client, const Fields& fields) {
+  if (auto proved = require_operator(client, "act_as"); !proved) {
+    return tl::unexpected(proved.error());
+  }
+  const auto path = fields.text("scope", 512);
+  if (!path) return tl::unexpected(path.error());
+  Registry& registry = context.registry;
+  const Scope* scope = registry.scopes.find(*path);
+  if (scope == nullptr) {
+    const auto made = make_script_scope(registry, context.makes_scopes, *path);
+    if (!made) return tl::unexpected(made.error());
+    scope = registry.scopes.find(*made);
+  }
+  const std::string who = "operator, pid " + std::to_string(client.credentials.pid);
+  registry.options.audit->note(who + ": acts as scope " + scope->path);
+  Reply reply;
+  reply.body = {{"token", context.key.token_for({scope->id, WorkerId{}})}};
+  return reply;
 }
 
 }  // namespace sessionblocks::director

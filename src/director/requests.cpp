@@ -27,6 +27,7 @@ constexpr std::array kRequests = {
     Request{"create", answer_create},
     Request{"destroy", answer_destroy},
     Request{"list", answer_list},
+    Request{"act_as", answer_act_as},
     Request{"end_scope", answer_end_scope},
     Request{"stop", answer_stop},
 };

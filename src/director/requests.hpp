@@ -2,7 +2,7 @@
 //   request_attach.cpp     operator, attach, worker_segment, detach
 //   request_blocks.cpp     open, readers, close, create, destroy
 //   request_inspect.cpp    list
-//   request_operate.cpp    end_scope, stop
+//   request_operate.cpp    act_as, end_scope, stop
 // src/session/PROTOCOL.md lists their fields.
 //
 // Authority is decided here and nowhere else: who the client is was found out by the kernel
@@ -59,6 +59,7 @@ Answer answer_close(RequestContext& context, Client& client, const Fields& field
 Answer answer_create(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_destroy(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_list(RequestContext& context, Client& client, const Fields& fields);
+Answer answer_act_as(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_end_scope(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_stop(RequestContext& context, Client& client, const Fields& fields);
 

@@ -1,0 +1,146 @@
+#include "system.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "director/operator_key.hpp"
+#include "layout/layout_hash.hpp"
+#include "platform/os_error.hpp"
+#include "session/director_client.hpp"
+
+namespace sessionblocks::ctl {
+namespace {
+
+constexpr int kMaxInherited = 64;  // a suite has no cycle; a damaged control segment might
+
+std::string from_environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// Reads the key and never makes one: a key that a director did not make opens nothing.
+Result<Message::binary_t> operator_key(const director::RuntimePaths& paths) {
+  const std::string path = paths.operator_key().native();
+  const platform::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno == ENOENT) {
+    return fail(Errc::unreachable, "session system " + paths.system + ": no director runs it");
+  }
+  if (!fd) return platform::fail_errno("read the operator key", path);
+  std::vector<std::uint8_t> bytes(director::kOperatorKeyBytes);
+  const ssize_t length = ::read(fd.get(), bytes.data(), bytes.size());
+  if (length == static_cast<ssize_t>(bytes.size())) return Message::binary_t(std::move(bytes));
+  return fail(Errc::malformed, "operator key " + path);
+}
+
+Message attach_message() {
+  Message hello = {{"op", "attach"},
+                   {"protocol", 1},
+                   {"layout", layout::layout_hash()},
+                   {"layout_version", {layout::kLayoutMajor, layout::kLayoutMinor}}};
+  hello["scope"] = from_environment("SESSIONBLOCKS_SCOPE");
+  hello["token"] = from_environment("SESSIONBLOCKS_TOKEN");
+  return hello;
+}
+
+}  // namespace
+
+Result<System> System::of(const Options& options) {
+  System system;
+  system.is_worker_ = !options.names_system && !from_environment("SESSIONBLOCKS_TOKEN").empty();
+  std::filesystem::path folder = options.runtime_directory;
+  // A shell that names a socket but has no token: its system's operator, if it can read the key.
+  if (!options.names_system && folder.empty()) {
+    folder = std::filesystem::path(from_environment("SESSIONBLOCKS_SOCKET")).parent_path();
+  }
+  auto paths = director::RuntimePaths::of(options.system, folder);
+  if (!paths) return tl::unexpected(paths.error());
+  system.paths_ = std::move(*paths);
+  system.scope_ = options.scope;
+  system.time_limit_ = std::chrono::milliseconds(options.time_limit_ms);
+  if (system.is_worker_ && !options.scope.empty()) {
+    return fail(Errc::denied, "--scope: a worker acts as its own scope");
+  }
+  return system;
+}
+
+Result<ControlImage> System::control() const {
+  if (is_worker_) return control_as_worker();
+  auto segment = SegmentReader::open(paths_.control_segment());
+  if (segment) return ControlImage::read(*segment);
+  if (!(segment.error() == Errc::not_found)) return tl::unexpected(segment.error());
+  return fail(Errc::not_attached,
+              "session system " + paths_.system + " is not running, and left nothing behind");
+}
+
+// Workers may read control: the director gives its descriptor to whoever attaches.
+Result<ControlImage> System::control_as_worker() const {
+  DirectorClient client(from_environment("SESSIONBLOCKS_SOCKET"), time_limit_);
+  client.introduce_with(attach_message());
+  auto attached = client.connect();
+  if (!attached) return tl::unexpected(attached.error());
+  auto segment = SegmentReader::over(std::move((*attached)->descriptor), "control");
+  if (!segment) return tl::unexpected(segment.error());
+  auto image = ControlImage::read(*segment);
+  static_cast<void>(client.request({{"op", "detach"}}));  // else the end of the connection does it
+  return image;
+}
+
+Result<BlockInfo> System::block(const ControlImage& image, std::string_view name) const {
+  auto found = image.block(name, scope_);
+  for (int step = 0; found && !(*found)->has_memory() && (*found)->origin != BlockId{}; ++step) {
+    if (step == kMaxInherited) return fail(Errc::corrupt, "block " + std::string(name));
+    found = image.block("#" + std::to_string(raw((*found)->origin)), "");
+  }
+  if (!found) return tl::unexpected(found.error());
+  return **found;
+}
+
+Result<Session> System::attach_as(const std::string& scope) const {
+  auto key = operator_key(paths_);
+  if (!key) return tl::unexpected(key.error());
+  DirectorClient client(paths_.socket().native(), time_limit_);
+  client.introduce_with({{"op", "operator"}, {"key", std::move(*key)}});
+  auto reply = client.request({{"op", "act_as"}, {"scope", scope}});
+  if (!reply) return tl::unexpected(reply.error());
+  AttachOptions options;
+  options.socket = paths_.socket().native();
+  options.scope = scope;
+  options.token = reply->fields.value("token", "");
+  options.time_limit = time_limit_;
+  return Session::attach(std::move(options));
+}
+
+Result<System::Opened> System::open(const std::string& name, AccessMode mode) const {
+  std::string block = name;
+  const auto attach = [&]() -> Result<Session> {
+    if (is_worker_) {
+      AttachOptions options;
+      options.time_limit = time_limit_;
+      return Session::attach(std::move(options));
+    }
+    const auto image = control();
+    if (!image) return tl::unexpected(image.error());
+    if (!scope_.empty()) return attach_as(scope_);
+    const auto found = image->block(name, scope_);
+    if (!found) return tl::unexpected(found.error());
+    block = (*found)->name;
+    return attach_as((*found)->owner_path);
+  };
+  auto session = attach();
+  if (!session) return tl::unexpected(session.error());
+  auto opened = session->open(block, mode);
+  if (!opened) return tl::unexpected(opened.error());
+  return Opened{std::move(*session), std::move(*opened)};
+}
+
+Result<void> require_operator(const System& system, std::string_view command) {
+  if (!system.is_worker()) return {};
+  return fail(Errc::denied, std::string(command) +
+                                ": an operator's command; a worker may use get, "
+                                "put, incr, erase, keys, dump, ls, describe");
+}
+
+}  // namespace sessionblocks::ctl
