@@ -257,7 +257,7 @@ paths = { write = ["out"] }
 )");
   std::filesystem::create_directory(system.folder() / "out");
   std::filesystem::copy_file(SESSIONCTL, system.folder() / "sessionctl");
-  system.write_file("count.sh", R"(set -u
+  system.write_file("count.sh", R"sh(set -u
 ./sessionctl put cart greeting "hello world" || exit 11
 ./sessionctl incr cart n 5 > /dev/null || exit 12
 ./sessionctl incr cart n -o json > out/incr.json || exit 13
@@ -276,7 +276,7 @@ printf 'a\nb' | ./sessionctl put cart lines - || exit 15
 ./sessionctl ls -o json > out/ls.json || exit 26
 ./sessionctl describe cart > out/describe || exit 27
 exit 0
-)");
+)sh");
   system.start("run");
   CHECK(system.wait() == 0);
   CHECK(nlohmann::json::parse(system.read_file("out/incr.json")).at("value") == 6);

@@ -154,7 +154,7 @@ Result<ExitCode> check(const Options& options, const std::string& name) {
     rows.push_back(std::move(row));
   }
   if (options.format == Format::json) {
-    print(Json{{"blocks", std::move(rows)}, {"findings", findings}});
+    print_json(Json{{"blocks", std::move(rows)}, {"findings", findings}});
   } else if (findings != 0) {
     print(table);
   } else {
@@ -222,10 +222,10 @@ Result<ExitCode> count(const Options& options) {
     add_worker(worker, ring_counts(subject->system.paths(), worker), workers, worker_table);
   }
   if (options.format == Format::json) {
-    print(Json{{"system", subject->image.system},
-               {"director_running", subject->image.is_directed()},
-               {"blocks", std::move(blocks)},
-               {"workers", std::move(workers)}});
+    print_json(Json{{"system", subject->image.system},
+                    {"director_running", subject->image.is_directed()},
+                    {"blocks", std::move(blocks)},
+                    {"workers", std::move(workers)}});
   } else {
     print(block_table);
     print("\n");

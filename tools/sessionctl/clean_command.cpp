@@ -30,7 +30,7 @@ Result<ExitCode> clean(const Options& options, bool only_look) {
     table.add({found.paths.system, result, std::to_string(found.segments.size()), why});
   }
   if (options.format == Format::json) {
-    print(Json{{"systems", std::move(rows)}});
+    print_json(Json{{"systems", std::move(rows)}});
   } else if (systems->empty()) {
     print("nothing to clean\n");
   } else {

@@ -256,7 +256,7 @@ Result<ExitCode> examine(const Options& options) {
     table.add({check.subject, std::string(word_of(check.verdict)), check.detail});
   }
   if (options.format == Format::json) {
-    print(Json{{"ok", !has_problem}, {"checks", std::move(rows)}});
+    print_json(Json{{"ok", !has_problem}, {"checks", std::move(rows)}});
   } else {
     print(table);
   }

@@ -66,7 +66,7 @@ void show_blocks(const ControlImage& image, Format format) {
   if (format == Format::table) return print(table);
   Json document = head_of(image);
   document["blocks"] = std::move(rows);
-  print(document);
+  print_json(document);
 }
 
 void show_workers(const ControlImage& image, Format format) {
@@ -92,7 +92,7 @@ void show_workers(const ControlImage& image, Format format) {
   if (format == Format::table) return print(table);
   Json document = head_of(image);
   document["workers"] = std::move(rows);
-  print(document);
+  print_json(document);
 }
 
 void show_scopes(const ControlImage& image, Format format) {
@@ -109,7 +109,7 @@ void show_scopes(const ControlImage& image, Format format) {
   if (format == Format::table) return print(table);
   Json document = head_of(image);
   document["scopes"] = std::move(rows);
-  print(document);
+  print_json(document);
 }
 
 Result<ExitCode> list(const Options& options, const std::string& what) {
@@ -148,7 +148,7 @@ void show_description(const ControlImage& image, const BlockInfo& block,
     names += (names.empty() ? "" : ", ") + std::to_string(raw(worker->id)) + " (" + scope + ")";
   }
   object["open_by"] = std::move(workers);
-  if (format == Format::json) return print(object);
+  if (format == Format::json) return print_json(object);
   Table table({"block", block.name + " (#" + std::to_string(raw(block.id)) + ")"});
   table.add({"system", image.system + ", director " + director_text(image)});
   table.add({"kind", text(word(block.kind))});

@@ -153,7 +153,7 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
       object["file"] = report->first_place.file;
       object["offset"] = report->first_place.offset;
     }
-    print(object);
+    print_json(object);
   } else {
     print(report->text() + "\n");
   }

@@ -74,7 +74,7 @@ void print(std::string_view text) {
 void print(const Table& table) {
   std::cout << table.text();
 }
-void print(const Json& document) {
+void print_json(const Json& document) {
   std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 void say(std::string_view line) {

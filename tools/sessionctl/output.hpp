@@ -31,8 +31,8 @@ class Table {
 
 void print(std::string_view text);  // as it is
 void print(const Table& table);
-void print(const Json& document);  // indented, with a newline
-void say(std::string_view line);   // to stderr, behind "sessionctl: "
+void print_json(const Json& document);  // indented, with a newline
+void say(std::string_view line);        // to stderr, behind "sessionctl: "
 // Whether stdout took everything. io_error: a full disk or a closed pipe.
 [[nodiscard]] Result<void> finish_output();
 

@@ -157,7 +157,7 @@ Result<ExitCode> get(const Options& options, const Reading& arguments) {
   }
   const auto& [name, entry] = *found->entries.begin();
   if (options.format == Format::json) {
-    print(json_of(name, entry));
+    print_json(json_of(name, entry));
   } else if (arguments.raw && (entry.type == Type::text || entry.type == Type::bytes)) {
     print(entry.value);
   } else {
@@ -179,7 +179,7 @@ Result<ExitCode> keys(const Options& options, const Reading& arguments) {
       print(readable(key) + "\n");
     }
   }
-  if (options.format == Format::json) print(rows);
+  if (options.format == Format::json) print_json(rows);
   return outcome_of(*found);
 }
 
@@ -199,7 +199,7 @@ Result<ExitCode> dump(const Options& options, const Reading& arguments) {
                readable_value(entry)});
   }
   if (options.format == Format::json) {
-    print(rows);
+    print_json(rows);
   } else {
     print(table);
   }

@@ -42,7 +42,7 @@ Result<ExitCode> check_suite_file(const Options& options, const std::string& fil
   const auto suite = director::open_suite(file, this_machine(*paths));
   const auto problems = suite ? std::vector<director::Diagnostic>() : suite.error();
   if (options.format == Format::json) {
-    print(Json{{"file", file}, {"ok", problems.empty()}, {"problems", json_of(problems)}});
+    print_json(Json{{"file", file}, {"ok", problems.empty()}, {"problems", json_of(problems)}});
   } else if (suite) {
     print(readable(file) + ": ok, suite " + suite->name + ", " +
           std::to_string(suite->blocks.size()) + " blocks, " +

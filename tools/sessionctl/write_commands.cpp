@@ -82,7 +82,7 @@ void show(const Options& options, const std::string& key, const std::string& nam
     Json object;
     put_bytes(object, "key", key);
     object[name] = result;
-    print(object);
+    print_json(object);
   } else if (in_tables) {
     print(result.dump() + "\n");
   }
