@@ -64,6 +64,7 @@ Outcome run(const std::vector<std::string>& words, std::string_view input) {
 DirectedSystem::DirectedSystem(std::string_view suite_toml)
     : name_("ctltest" + std::to_string(::getpid())) {
   ::alarm(kWatchdogSeconds);
+  fs::create_directory(folder());
   write_file("suite.toml", suite_toml);
 }
 
@@ -88,7 +89,7 @@ void DirectedSystem::start(const std::string& verb) {
   if (director_ == 0) {
     ::dup2(ends[1], 2);
     become({FLOWDIRECTOR, verb, suite_file(), "--system", name_, "--runtime-dir",
-            (folder() / "run").native(), "--grace-ms", "1000"});
+            runtime().native(), "--grace-ms", "1000"});
   }
   ::close(ends[1]);
   director_output_ = ends[0];
@@ -118,7 +119,7 @@ void DirectedSystem::kill_director() {
 
 Outcome DirectedSystem::ctl(std::vector<std::string> arguments, std::string_view input) const {
   std::vector<std::string> words = {SESSIONCTL, "--system", name_, "--runtime-dir",
-                                    (folder() / "run").native()};
+                                    runtime().native()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return run(words, input);
 }
@@ -149,8 +150,9 @@ std::string DirectedSystem::read_file(const std::string& name) const {
 }
 
 void DirectedSystem::kill_workers() const {
-  for (const auto& worker : ctl({"ls", "workers", "-o", "json"}).json().at("workers")) {
-    if (worker.at("director") || !worker.at("alive")) continue;
+  const nlohmann::json listed = ctl({"ls", "workers", "-o", "json"}).json();
+  for (const auto& worker : listed.at("workers")) {
+    if (worker.at("director").get<bool>() || !worker.at("alive").get<bool>()) continue;
     const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, worker.at("pid").get<pid_t>(), 0));
     if (pidfd < 0) continue;
     ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);

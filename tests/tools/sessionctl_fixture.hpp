@@ -42,7 +42,9 @@ class DirectedSystem {
   // sessionctl as it is.
   static Outcome plain_ctl(std::vector<std::string> arguments);
 
-  [[nodiscard]] std::filesystem::path folder() const { return folder_.path(); }
+  [[nodiscard]] std::filesystem::path folder() const { return folder_.path() / "suite"; }
+  // Beside the suite: workers may read the suite's folder.
+  [[nodiscard]] std::filesystem::path runtime() const { return folder_.path() / "run"; }
   [[nodiscard]] std::string suite_file() const { return (folder() / "suite.toml").native(); }
   [[nodiscard]] std::vector<std::string> segments() const;  // names in /dev/shm
   void write_file(const std::string& name, std::string_view text, bool executable = false) const;

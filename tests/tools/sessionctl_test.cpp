@@ -193,7 +193,7 @@ TEST_CASE("clean keeps what somebody uses and removes what nobody does") {
   CHECK_FALSE(system.segments().empty());
   CHECK(system.ctl({"clean", "-o", "json"}).json().at("systems")[0].at("result") == "removed");
   CHECK(system.segments().empty());
-  CHECK_FALSE(std::filesystem::exists(system.folder() / "run" / "socket"));
+  CHECK_FALSE(std::filesystem::exists(system.runtime() / "socket"));
   CHECK(system.ctl({"clean"}).out == "nothing to clean\n");
   expect(system.ctl({"ls"}), 3);
   expect(system.ctl({"put", "cart", "k", "v"}), 3);
