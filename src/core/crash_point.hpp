@@ -1,5 +1,5 @@
 // Named places where a kill leaves something that recovery must know. Each is a row of
-// src/layout/LAYOUT.md. In a build with SESSIONBLOCKS_CRASH_POINTS a test can make a process die
+// src/segment/LAYOUT.md. In a build with SESSIONBLOCKS_CRASH_POINTS a test can make a process die
 // by SIGKILL when it passes one; in every other build the macro is nothing.
 #pragma once
 

@@ -106,9 +106,21 @@ class SandboxLauncher final : public Launcher {
     return folder;
   }
 
+  // Where we stand ourselves: a script in any language calls sessionctl, which is there too, also
+  // in a tree that was not installed. Empty when that folder may not be shown.
+  [[nodiscard]] fs::path program_folder() const {
+    std::error_code unknown;
+    const fs::path folder = fs::read_symlink("/proc/self/exe", unknown).parent_path();
+    return unknown || folders_overlap(folder, paths_.directory) ? fs::path() : folder;
+  }
+
   [[nodiscard]] std::vector<std::string> environment_of(const Launch& launch,
                                                         const fs::path& temporary) const {
     auto variables = own_environment();
+    if (const fs::path own = program_folder(); !own.empty()) {
+      std::string& path = variables["PATH"];
+      path.append(path.empty() ? "" : ":").append(own.native());
+    }
     variables["TMPDIR"] = temporary.native();
     for (const auto& [name, value] : launch.script.env) variables[name] = value;
     variables["SESSIONBLOCKS_SOCKET"] = paths_.socket().native();
@@ -124,6 +136,7 @@ class SandboxLauncher final : public Launcher {
     platform::SandboxPolicy policy;
     policy.command_folder = command.parent_path();
     policy.suite_folder = suite_.folder;
+    policy.program_folder = program_folder().native();
     if (script.cwd) policy.working_folder = *script.cwd;
     policy.temporary_folder = temporary;
     policy.read_paths = texts(script.read_paths);

@@ -109,7 +109,10 @@ bool Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) 
   bool in_order = false;
   if (worker->segment) {
     in_order = worker->header()->finished.load(std::memory_order_acquire) == 1;
-    say(in_order ? EventKind::detached : EventKind::died, text, std::string(why));
+    // The director's own lane ends with it; that is no worker's death.
+    if (!worker->is_director) {
+      say(in_order ? EventKind::detached : EventKind::died, text, std::string(why));
+    }
     options.audit->drain_fully(id);
     if (recovery == Recovery::full) {
       recover(*worker, text);
@@ -138,6 +141,8 @@ void Registry::recover(Worker& worker, const std::string& text) {
     opens.push_back({kNoOpen, sessionblocks::Rights::read_write, block.memory()});
   }
   const RecoveryReport report = options.data_plane->recover(worker.memory(), opens);
+  const bool in_order = worker.header()->finished.load(std::memory_order_acquire) == 1;
+  if (report.committed + report.undone == 0 && (in_order || worker.is_director)) return;
   say(EventKind::recovered, text,
       std::to_string(report.committed) + " in flight had committed, " +
           std::to_string(report.undone) + " had not");

@@ -159,6 +159,8 @@ Answer answer_detach(RequestContext& context, Client& client, const Fields& /*fi
   if (!worker) return tl::unexpected(worker.error());
   const WorkerId id = client.worker;
   client.worker = WorkerId{};
+  // One that only asked something, and never mapped its segment, cannot have said so itself.
+  if ((*worker)->segment) (*worker)->header()->finished.store(1, std::memory_order_release);
   context.end_worker(id, "it detached");
   return Reply{};
 }

@@ -202,6 +202,7 @@ Result<void> PreparedSandbox::allow_policy_paths(const SandboxPolicy& policy) {
   };
   std::vector<Wish> wishes = {{policy.command_folder, kReadAndExecute},
                               {policy.suite_folder, kReadAndExecute},
+                              {policy.program_folder, kReadAndExecute},
                               {policy.working_folder, kEverything},
                               {policy.temporary_folder, kEverything}};
   for (const std::string& path : policy.read_paths) wishes.push_back({path, kReadOnly});

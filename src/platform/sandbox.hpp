@@ -37,6 +37,7 @@ enum class ShmChoice : std::uint8_t {
 struct SandboxPolicy {
   std::string command_folder;    // read and execute
   std::string suite_folder;      // read and execute
+  std::string program_folder;    // read and execute: where sessionctl stands beside the director
   std::string working_folder;    // everything
   std::string temporary_folder;  // everything; it may lie inside a forbidden folder
   std::vector<std::string> read_paths;

@@ -2,7 +2,7 @@
 # Every SESSIONBLOCKS_CRASH label in src/ is a row of LAYOUT.md, every row is a label.
 set -eu
 source_folder=$1
-layout=$source_folder/layout/LAYOUT.md
+layout=$source_folder/segment/LAYOUT.md
 labels=$(grep -rhoE --include='*.cpp' --include='*.hpp' 'SESSIONBLOCKS_CRASH\("[^"]+"\)' \
   "$source_folder" | sed -E 's/.*\("(.*)"\)/\1/' | sort -u)
 rows=$(sed -n '/^## Crash points/,$p' "$layout" | sed -nE 's/^\| ([a-z_]+\.[a-z_]+) \|.*/\1/p' | sort)
