@@ -280,7 +280,8 @@ Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite) {
 
 std::vector<std::string> sweep_dead_systems(const RuntimePaths& own) {
   std::vector<std::string> swept;
-  const std::string ours = own.segment_prefix.substr(0, own.segment_prefix.find(own.system));
+  const std::string ours = own.segment_prefix.substr(
+      0, own.segment_prefix.size() - own.system.size() - 1);  // it ends in "SYSTEM."
   const auto names = SharedSegment::list(ours);
   if (!names) return swept;
   for (const std::string& name : *names) {

@@ -55,8 +55,9 @@ Result<void> settle(BlockMemory& memory, std::span<const IntentSource> workers) 
   return {};
 }
 
-bool is_table_in_use(const BlockMemory&, std::uint64_t page,
+bool is_table_in_use(const BlockMemory& memory, std::uint64_t page,
                      std::span<const IntentSource> workers) {
+  const std::uint32_t id = memory.descriptor(page).run_head.load(std::memory_order_relaxed);
   for (const IntentSource& source : workers) {
     for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
       if (!source.worker->is_lane_used(lane)) continue;
@@ -65,10 +66,10 @@ bool is_table_in_use(const BlockMemory&, std::uint64_t page,
       if (named.in_flight && named.table.page() == page) return true;
       const auto kind = static_cast<SideKind>(head.side.kind.load(std::memory_order_acquire));
       const bool moving = kind == SideKind::move || kind == SideKind::drop;
-      if (moving && head.side.open.load(std::memory_order_acquire) == source.open &&
-          TableWord{head.side.table.load(std::memory_order_acquire)}.page() == page) {
-        return true;
-      }
+      if (!moving || head.side.open.load(std::memory_order_acquire) != source.open) continue;
+      // A mover changes slots of the table that it names and of the one after it.
+      const TableWord table{head.side.table.load(std::memory_order_acquire)};
+      if (table.page() == page || table.id() + 1 == id) return true;
     }
   }
   return false;
