@@ -140,7 +140,7 @@ bool Growth::prepare_next(unsigned log2_slots) {
   if (next.is_table() && next.id() == table.id() + 1) return true;
   const std::uint64_t slots = std::uint64_t{1} << log2_slots;
   const std::uint64_t pages = slots * sizeof(layout::Slot) / layout::kPageBytes;
-  const auto page = heap_->pages().claim_run(pages, Claim::for_erase);
+  const auto page = heap_->pages().claim_run(pages, Claim::for_table);
   if (!page) return false;
   const TableWord fresh =
       TableWord::make(table.id() + 1, log2_slots, static_cast<std::uint32_t>(*page));

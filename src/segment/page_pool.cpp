@@ -123,7 +123,7 @@ std::optional<std::uint64_t> PagePool::find_below_watermark(std::uint64_t pages,
 std::optional<std::uint64_t> PagePool::claim_run(std::uint64_t pages, Claim purpose) {
   auto& header = memory_->header();
   const std::uint64_t count = memory_->page_count();
-  const std::uint64_t kept = purpose == Claim::for_erase ? 0 : erase_reserve_pages(count);
+  const std::uint64_t kept = pages_kept(count, purpose);
   const std::uint64_t limit = count > kept ? count - kept : 0;
   if (pages > limit) return std::nullopt;
   const std::uint64_t returned = header.returned_pages.load(std::memory_order_relaxed);

@@ -13,13 +13,22 @@
 
 namespace sessionblocks::segment {
 
-// Pages that ordinary writes leave alone, so that an erase in a full block finds a chunk for its
-// tombstone.
-[[nodiscard]] constexpr std::uint64_t erase_reserve_pages(std::uint64_t page_count) noexcept {
-  return page_count / 128 + 2;
-}
+// What a page is wanted for. Ordinary writes leave the last pages alone, so that a full block can
+// still get a table that drops its tombstones; tables leave two, so that an erase in a full block
+// finds a chunk for its tombstone.
+enum class Claim : std::uint8_t { ordinary, for_table, for_erase };
 
-enum class Claim : std::uint8_t { ordinary, for_erase };
+[[nodiscard]] constexpr std::uint64_t pages_kept(std::uint64_t page_count, Claim claim) noexcept {
+  switch (claim) {
+    case Claim::ordinary:
+      return page_count / 128 + 4;
+    case Claim::for_table:
+      return 2;
+    case Claim::for_erase:
+      break;
+  }
+  return 0;
+}
 
 class PagePool {
  public:
