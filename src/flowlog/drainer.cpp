@@ -19,6 +19,12 @@ constexpr unsigned kPatience = 8;  // passes of kLongestNap that a small batch m
 layout::LaneHead& head_of(std::span<std::byte> segment, unsigned lane, std::uint64_t records) {
   return *reinterpret_cast<layout::LaneHead*>(segment.data() + layout::lane_at(lane, records));
 }
+std::uint32_t lanes_used_of(std::span<std::byte> segment) {
+  static_assert(layout::kLanes == 32, "a bit for each lane");
+  // Acquire: pairs with the release of the thread that took a lane, behind what it wrote there.
+  return reinterpret_cast<const layout::WorkerHeader*>(segment.data())
+      ->lanes_used.load(std::memory_order_acquire);
+}
 const RingCell* ring_of(std::span<std::byte> segment, unsigned lane, std::uint64_t records) {
   return reinterpret_cast<const RingCell*>(segment.data() + layout::lane_at(lane, records) +
                                            layout::kLaneHeadBytes + layout::kLaneCounterBytes);
@@ -66,25 +72,42 @@ Result<void> Drainer::add_worker(WorkerId worker, std::span<std::byte> segment,
     }
   }
   for (unsigned i = 0; i < layout::kLanes; ++i) {
-    const LaneRef ref{raw(worker), static_cast<std::uint16_t>(i)};
-    const auto start = adopted.next.find(ref);
-    const AuditRingReader ring(head_of(segment, i, ring_records), ring_of(segment, i, ring_records),
-                               ring_records);
-    added.lanes.push_back(std::make_shared<Lane>(
-        ref, ring, start == adopted.next.end() ? 0 : start->second, added.opens));
+    const auto start = adopted.next.find({raw(worker), static_cast<std::uint16_t>(i)});
+    if (start != adopted.next.end()) added.starts[i] = start->second;
   }
   const std::lock_guard lock(workers_lock_);
   if (!workers_.try_emplace(worker, std::move(added)).second) {
     return fail(Errc::exists, "worker " + std::to_string(raw(worker)));
   }
-  workers_seen_.fetch_add(1, std::memory_order_release);
-  return {};
+  return {};  // the next look finds its lanes
 }
 
-std::vector<std::shared_ptr<Lane>> Drainer::lanes_of(WorkerId worker) const {
+bool Drainer::find_lanes(WorkerId id, Worker& worker) {
+  // A worker can set any bit, for a lane without memory too: that costs it a page of its own
+  // segment, at most one a lane. A bit that it clears again changes nothing.
+  const std::uint32_t used = lanes_used_of(worker.segment);
+  bool has_new = false;
+  for (unsigned i = 0; i < layout::kLanes; ++i) {
+    if ((used >> i & 1U) == 0 || worker.has_lane.test(i)) continue;
+    const AuditRingReader ring(head_of(worker.segment, i, worker.ring_records),
+                               ring_of(worker.segment, i, worker.ring_records),
+                               worker.ring_records);
+    worker.lanes.push_back(std::make_shared<Lane>(LaneRef{raw(id), static_cast<std::uint16_t>(i)},
+                                                  ring, worker.starts[i], worker.opens));
+    worker.has_lane.set(i);
+    has_new = true;
+  }
+  return has_new;
+}
+
+void Drainer::find_lanes() {
   const std::lock_guard lock(workers_lock_);
-  const auto at = workers_.find(worker);
-  return at == workers_.end() ? std::vector<std::shared_ptr<Lane>>() : at->second.lanes;
+  for (auto& [id, worker] : workers_) lanes_changed_ = find_lanes(id, worker) || lanes_changed_;
+  if (!std::exchange(lanes_changed_, false)) return;
+  lanes_.clear();
+  for (const auto& [id, worker] : workers_) {
+    lanes_.insert(lanes_.end(), worker.lanes.begin(), worker.lanes.end());
+  }
 }
 
 Result<void> Drainer::set_open(WorkerId worker, unsigned open, BlockRef block) {
@@ -115,12 +138,17 @@ Result<void> Drainer::drain_fully(WorkerId worker) {
     std::uint64_t end;
   };
   std::vector<Target> targets;
-  for (auto& lane : lanes_of(worker)) {
-    lane->settle();
-    const std::uint64_t end = lane->published();
-    targets.push_back({std::move(lane), end});
+  {
+    const std::lock_guard lock(workers_lock_);
+    const auto at = workers_.find(worker);
+    if (at == workers_.end()) {
+      return fail(Errc::not_found, "worker " + std::to_string(raw(worker)));
+    }
+    at->second.opens->settle();
+    lanes_changed_ = find_lanes(worker, at->second) || lanes_changed_;
+    for (const auto& lane : at->second.lanes) targets.push_back({lane, lane->published()});
   }
-  if (targets.empty()) return fail(Errc::not_found, "worker " + std::to_string(raw(worker)));
+  if (targets.empty()) return {};
   {
     const std::lock_guard lock(nap_lock_);
     hurry_ = true;
@@ -137,7 +165,17 @@ Result<void> Drainer::drain_fully(WorkerId worker) {
 
 void Drainer::remove_worker(WorkerId worker) {
   (void)drain_fully(worker);  // a disk that refuses: what was copied is kept, the rest is a gap
-  for (const auto& lane : lanes_of(worker)) {
+  std::vector<std::shared_ptr<Lane>> lanes;
+  {
+    // First out of the map: then nobody finds further lanes in memory that is about to go.
+    const std::lock_guard lock(workers_lock_);
+    const auto at = workers_.find(worker);
+    if (at == workers_.end()) return;
+    lanes = std::move(at->second.lanes);
+    workers_.erase(at);
+    lanes_changed_ = true;
+  }
+  for (const auto& lane : lanes) {
     Note note;
     note.kind = NoteKind::undrained;
     note.worker = lane->ref().worker;
@@ -145,9 +183,6 @@ void Drainer::remove_worker(WorkerId worker) {
     note.number = lane->detach();
     if (note.number != 0) writer_->add_note(std::move(note));
   }
-  const std::lock_guard lock(workers_lock_);
-  workers_.erase(worker);
-  workers_seen_.fetch_add(1, std::memory_order_release);
 }
 
 std::vector<Note> Drainer::counts_of(WorkerId worker) const {
@@ -157,9 +192,8 @@ std::vector<Note> Drainer::counts_of(WorkerId worker) const {
   const Worker& from = at->second;
   std::map<BlockRef, Note> rows;
   for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
+    if (!from.has_lane.test(lane)) continue;
     const auto& head = head_of(from.segment, lane, from.ring_records);
-    // A lane that no thread ever took has no counters; its pages need not exist.
-    if (head.thread_id.load(std::memory_order_relaxed) == 0) continue;
     rows[{}].number += head.ring_lost.load(std::memory_order_relaxed);
     for (unsigned open = 0; open < layout::kOpens; ++open) {
       const BlockRef block = from.opens->get(open);
@@ -183,6 +217,7 @@ std::vector<Note> Drainer::counts_of(WorkerId worker) const {
 void Drainer::learn_ahead(KeyBook& keys) {
   const std::lock_guard lock(workers_lock_);
   for (auto& [id, worker] : workers_) {
+    lanes_changed_ = find_lanes(id, worker) || lanes_changed_;
     for (const auto& lane : worker.lanes) lane->learn_ahead(keys, scratch_);
   }
 }
@@ -225,15 +260,7 @@ void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
 }
 
 unsigned Drainer::pass(bool take_all) {
-  const std::uint64_t seen = workers_seen_.load(std::memory_order_acquire);
-  if (seen != lanes_seen_) {
-    const std::lock_guard lock(workers_lock_);
-    lanes_.clear();
-    for (const auto& [id, worker] : workers_) {
-      lanes_.insert(lanes_.end(), worker.lanes.begin(), worker.lanes.end());
-    }
-    lanes_seen_ = seen;
-  }
+  find_lanes();
   unsigned fullest = 0;
   handed_over_ = false;
   const std::uint64_t now_ms = platform::monotonic_coarse_ms();

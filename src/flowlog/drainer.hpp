@@ -1,12 +1,14 @@
 // The thread that takes records out of the workers' rings before they fill.
 //
 // It looks, naps and never spins: 20 us while a ring fills fast, up to 1 ms when little comes. It
-// copies and checks; the log writer's thread does the rest and gives the cells back.
+// copies and checks; the log writer's thread does the rest and gives the cells back. Lanes that no
+// thread of a worker ever had are not touched: their pages need not exist, and reading a page that
+// is not there would take one from /dev/shm.
 // add_worker, set_open, drain_fully and remove_worker are the director's, from any one thread; a
 // worker's memory must stay mapped between add_worker and the return of remove_worker.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <bitset>
 #include <condition_variable>
 #include <map>
@@ -56,7 +58,9 @@ class Drainer {
 
  private:
   struct Worker {
-    std::vector<std::shared_ptr<Lane>> lanes;
+    std::vector<std::shared_ptr<Lane>> lanes;  // those in use, in the order in which they came
+    std::bitset<layout::kLanes> has_lane;
+    std::array<std::uint64_t, layout::kLanes> starts{};  // where the log stood at add_worker
     std::shared_ptr<OpenTable> opens;
     std::bitset<layout::kOpens> told;  // by the director, not only by the log
     std::span<std::byte> segment;
@@ -64,23 +68,25 @@ class Drainer {
   };
 
   void run();
+  // Adds the lanes that threads took since the last look; whether there were any. Under
+  // workers_lock_.
+  static bool find_lanes(WorkerId id, Worker& worker);
+  void find_lanes();  // of all workers, for pass()
   // One look at every lane; returns how full the fullest ring was, in 1/16.
   [[nodiscard]] unsigned pass(bool take_all);
   void drain_lane(const std::shared_ptr<Lane>& lane);
   void report_forged(const Lane& lane, std::uint64_t at, std::string_view why);
   [[nodiscard]] BlockRef told_open_of(WorkerId worker, unsigned open) const;
-  [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes_of(WorkerId worker) const;
 
   LogWriter* writer_;
   LogEvents events_;
   mutable std::mutex workers_lock_;
-  std::map<WorkerId, Worker> workers_;          // under workers_lock_
-  std::vector<std::shared_ptr<Lane>> lanes_;    // drain thread: what pass() looks at
-  std::atomic<std::uint64_t> workers_seen_{0};  // raised when workers_ changes
-  std::uint64_t lanes_seen_ = 0;                // drain thread
-  Batch* spare_ = nullptr;                      // drain thread
-  bool handed_over_ = false;                    // drain thread: the writer is to be woken
-  std::vector<RingCell> scratch_;               // writer thread
+  std::map<WorkerId, Worker> workers_;        // under workers_lock_
+  std::vector<std::shared_ptr<Lane>> lanes_;  // drain thread: what pass() looks at
+  bool lanes_changed_ = false;                // under workers_lock_: lanes_ is out of date
+  Batch* spare_ = nullptr;                    // drain thread
+  bool handed_over_ = false;                  // drain thread: the writer is to be woken
+  std::vector<RingCell> scratch_;             // writer thread
 
   std::mutex nap_lock_;
   std::condition_variable nap_;

@@ -101,8 +101,6 @@ class Lane {
     return released_.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::uint64_t published() const;
-  // Director: all that it knows of open blocks is said.
-  void settle() noexcept { opens_->settle(); }
   // Director: the memory goes. Returns how many published cells were never taken.
   [[nodiscard]] std::uint64_t detach();
 

@@ -26,6 +26,7 @@ class SharedWorker {
                                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::abort();
     memory_ = static_cast<std::byte*>(memory);
+    use_lane(segment(), 0);
   }
   ~SharedWorker() { ::munmap(memory_, bytes_); }
   SharedWorker(const SharedWorker&) = delete;

@@ -36,7 +36,12 @@ class TemporaryFolder {
   std::string path_;
 };
 
-// A worker segment, zeroed as a fresh one is.
+// As a thread that takes a lane does.
+inline void use_lane(std::span<std::byte> segment, unsigned lane) {
+  reinterpret_cast<layout::WorkerHeader*>(segment.data())->lanes_used |= 1U << lane;
+}
+
+// A worker segment, zeroed as a fresh one is. Whoever asks for a lane uses it.
 class FakeWorker {
  public:
   explicit FakeWorker(std::uint64_t ring_records)
@@ -48,6 +53,7 @@ class FakeWorker {
   [[nodiscard]] std::span<std::byte> segment() const { return {memory_.get(), bytes_}; }
   [[nodiscard]] std::uint64_t ring_records() const { return ring_records_; }
   [[nodiscard]] layout::LaneHead& head(unsigned lane) const {
+    use_lane(segment(), lane);
     return *reinterpret_cast<layout::LaneHead*>(memory_.get() +
                                                 layout::lane_at(lane, ring_records_));
   }
