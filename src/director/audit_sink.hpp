@@ -38,9 +38,6 @@ using SystemInstance = std::array<std::byte, 16>;
 using MakeAuditSink =
     std::function<Result<std::shared_ptr<AuditSink>>(const SystemInstance& instance)>;
 
-// FlowLog's files in this folder (src/flowlog).
-[[nodiscard]] MakeAuditSink make_log_in(std::string folder);
-
 // Takes records out of the rings and drops them: for systems that keep no log.
 [[nodiscard]] std::unique_ptr<AuditSink> make_discarding_audit_sink();
 

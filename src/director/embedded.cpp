@@ -44,6 +44,7 @@ Result<std::unique_ptr<EmbeddedDirector>> EmbeddedDirector::start(EmbeddedSetup 
   options.ring_records = setup.ring_records;
   options.makes_scopes = true;
   options.make_audit = std::move(setup.make_audit);
+  options.events = std::move(setup.events);
   auto director = Director::start(std::move(options));
   if (!director) return tl::unexpected(director.error());
   return std::unique_ptr<EmbeddedDirector>(new EmbeddedDirector(std::move(*director)));

@@ -17,6 +17,7 @@ struct EmbeddedSetup {
   std::filesystem::path runtime_directory;  // empty: a fresh one
   std::uint64_t ring_records = std::uint64_t{1} << 16U;
   MakeAuditSink make_audit;
+  std::shared_ptr<EventSink> events;
 };
 
 class EmbeddedDirector {

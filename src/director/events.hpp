@@ -1,6 +1,7 @@
 // What the director did, for people: the tools write it with spdlog, tests collect it.
 //
-// Calls come from the director's event loop and must not call back into it.
+// Calls come from the director's event loop and, when a log is kept (logs.hpp), from the log's
+// threads too. They must not call back into the director.
 #pragma once
 
 #include <cstdint>

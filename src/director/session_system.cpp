@@ -3,6 +3,7 @@
 
 #include "director/declared_blocks.hpp"
 #include "director/embedded.hpp"
+#include "director/logs.hpp"
 #include "director/suite_words.hpp"
 
 namespace sessionblocks {
@@ -52,8 +53,11 @@ Result<SessionSystem> SessionSystem::embedded(EmbeddedOptions options) try {
   director::EmbeddedSetup setup;
   setup.runtime_directory = options.runtime_directory;
   setup.ring_records = options.ring_records;
-  if (!options.log_directory.empty())
-    setup.make_audit = director::make_log_in(options.log_directory);
+  if (!options.log_directory.empty()) {
+    auto logs = director::make_logs({options.log_directory, "embedded", nullptr});
+    setup.make_audit = std::move(logs.make_audit);
+    setup.events = std::move(logs.events);
+  }
   auto embedded = director::EmbeddedDirector::start(std::move(setup));
   if (!embedded) return tl::unexpected(embedded.error());
   auto state = std::make_unique<State>();

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <exception>
+#include <filesystem>
 #include <vector>
 
 #include "flowlog/text.hpp"
@@ -12,11 +13,26 @@
 
 namespace sessionblocks::flowlog {
 
+namespace {
+// Rotation makes files with the mode of the umask.
+spdlog::file_event_handlers only_for_owner() {
+  spdlog::file_event_handlers handlers;
+  handlers.after_open = [](const spdlog::filename_t& name, std::FILE*) {
+    using std::filesystem::perms;
+    std::error_code ignored;
+    std::filesystem::permissions(name, perms::owner_read | perms::owner_write, ignored);
+  };
+  return handlers;
+}
+}  // namespace
+
 struct DirectorLog::Lines {
   explicit Lines(std::vector<spdlog::sink_ptr> sinks)
       : logger("flowdirector", sinks.begin(), sinks.end()) {
-    logger.set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-    logger.flush_on(spdlog::level::warn);
+    // UTC, as the audit log beside it.
+    logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+    // Each line: what came before a SIGKILL of the director is what somebody will look for.
+    logger.flush_on(spdlog::level::info);
     // Its own handler would print to stderr, where a director has nobody.
     logger.set_error_handler([](const std::string&) {});
   }
@@ -39,7 +55,7 @@ Result<std::unique_ptr<DirectorLog>> DirectorLog::open(const DirectorLogConfig& 
         return tl::unexpected<Error>(std::move(made).error());
       }
       sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-          config.file, config.rotate_bytes, config.kept_files));
+          config.file, config.rotate_bytes, config.kept_files, false, only_for_owner()));
     }
     auto lines = std::make_unique<Lines>(std::move(sinks));
     return std::unique_ptr<DirectorLog>(new DirectorLog(std::move(lines)));

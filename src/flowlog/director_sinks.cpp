@@ -6,57 +6,55 @@ namespace sessionblocks::flowlog {
 
 namespace {
 
-std::string lane_subject(const LogEvent& event) {
-  if (event.kind != LogEvent::Kind::lane_forged) return "log";
-  return "worker " + std::to_string(event.lane.worker) + " lane " + std::to_string(event.lane.lane);
-}
+using director::EventKind;
 
-std::string_view what_happened(LogEvent::Kind kind) noexcept {
-  switch (kind) {
+director::Event event_of(const LogEvent& said) {
+  switch (said.kind) {
     case LogEvent::Kind::lane_forged:
-      return "forged";
+      return {EventKind::failed,
+              "audit ring of worker " + std::to_string(said.lane.worker) + " lane " +
+                  std::to_string(said.lane.lane),
+              "forged, nothing more is taken from it: " + said.text};
     case LogEvent::Kind::disk_refuses:
-      return "refused";
+      return {EventKind::failed, "audit log", "refused by the disk: " + said.text};
     case LogEvent::Kind::disk_accepts:
+      return {EventKind::recovered, "audit log", said.text};
+    case LogEvent::Kind::disk_lost:
+      return {EventKind::failed, "audit log", "cut short by the disk: " + said.text};
+    case LogEvent::Kind::tail_cut:
+      return {EventKind::recovered, "audit log", "torn tail cut: " + said.text};
+    case LogEvent::Kind::file_altered:
       break;
   }
-  return "resumed";
+  return {EventKind::failed, "audit log",
+          said.text + "; it stays as it is, and the log goes on in a new file"};
 }
 
-class EventLog final : public director::EventSink {
- public:
-  EventLog(std::shared_ptr<DirectorLog> lines, std::shared_ptr<director::EventSink> next)
-      : lines_(std::move(lines)), next_(std::move(next)) {}
-
-  void on_event(const director::Event& event) override {
-    using director::EventKind;
-    const bool is_warning = event.kind == EventKind::denied || event.kind == EventKind::died ||
-                            event.kind == EventKind::swept || event.kind == EventKind::failed ||
-                            event.kind == EventKind::timed_out;
-    lines_->add(is_warning ? DirectorLog::Level::warning : DirectorLog::Level::info,
-                director::word(event.kind), event.subject, event.detail);
-    if (next_) next_->on_event(event);
-  }
-
- private:
-  std::shared_ptr<DirectorLog> lines_;
-  std::shared_ptr<director::EventSink> next_;
-};
+bool is_warning(EventKind kind) noexcept {
+  return kind == EventKind::denied || kind == EventKind::died || kind == EventKind::swept ||
+         kind == EventKind::failed || kind == EventKind::timed_out;
+}
 
 }  // namespace
 
-FlowLogSink::FlowLogSink(FlowLogConfig config, std::shared_ptr<DirectorLog> lines)
-    : config_(std::move(config)), lines_(std::move(lines)) {}
+void EventLog::on_event(const director::Event& event) {
+  if (lines_) {
+    lines_->add(is_warning(event.kind) ? DirectorLog::Level::warning : DirectorLog::Level::info,
+                director::word(event.kind), event.subject, event.detail);
+  }
+  if (next_) next_->on_event(event);
+}
+
+FlowLogSink::FlowLogSink(FlowLogConfig config, std::shared_ptr<director::EventSink> events)
+    : config_(std::move(config)), events_(std::move(events)) {}
 
 Result<void> FlowLogSink::begin(const Instance& instance) {
   if (log_) return fail(Errc::invalid_argument, "the log is open already");
   config_.log.instance = instance;
-  LogEvents events = [lines = lines_](const LogEvent& event) {
-    if (!lines) return;
-    lines->add(DirectorLog::Level::warning, what_happened(event.kind), lane_subject(event),
-               event.text);
+  LogEvents said = [events = events_](const LogEvent& event) {
+    if (events) events->on_event(event_of(event));
   };
-  auto log = FlowLog::open(config_, std::move(events));
+  auto log = FlowLog::open(config_, std::move(said));
   if (!log) return tl::unexpected<Error>(std::move(log).error());
   log_ = std::move(*log);
   return {};
@@ -76,9 +74,8 @@ bool FlowLogSink::is_ready() {
 }
 
 void FlowLogSink::complain(std::string_view what, const Error& error) {
-  if (!lines_) return;
-  lines_->add(DirectorLog::Level::warning, "failed", std::string("log: ").append(what),
-              error.message());
+  if (!events_) return;
+  events_->on_event({EventKind::failed, std::string("audit log: ").append(what), error.message()});
 }
 
 void FlowLogSink::worker_added(const director::WorkerMemory& worker, std::string_view scope) {
@@ -96,7 +93,9 @@ void FlowLogSink::block_opened(WorkerId worker, unsigned open, BlockId block, Ge
 
 void FlowLogSink::drain_fully(WorkerId worker) {
   if (!is_ready()) return;
-  if (auto drained = log_->drain_fully(worker); !drained) complain("drain", drained.error());
+  auto drained = log_->drain_fully(worker);
+  // The director's own worker is not added: its lane finishes what others began and logs nothing.
+  if (!drained && !(drained.error() == Errc::not_found)) complain("drain", drained.error());
 }
 
 void FlowLogSink::worker_removed(WorkerId worker) {
@@ -105,11 +104,6 @@ void FlowLogSink::worker_removed(WorkerId worker) {
 
 void FlowLogSink::note(std::string_view transition) {
   if (is_ready()) log_->note(transition);
-}
-
-std::shared_ptr<director::EventSink> make_event_log(std::shared_ptr<DirectorLog> lines,
-                                                    std::shared_ptr<director::EventSink> next) {
-  return std::make_shared<EventLog>(std::move(lines), std::move(next));
 }
 
 }  // namespace sessionblocks::flowlog

@@ -10,11 +10,12 @@
 
 namespace sessionblocks::flowlog {
 
-// Problems of the log (a forged lane, a disk that refuses) become lines of `lines`, which may be
-// null. A call that the log cannot answer costs what it would have logged, never the director.
+// What the log has to tell (a forged lane, a disk that refuses, a torn tail) becomes events, from
+// its own threads; `events` may be null. A call that the log cannot answer costs what it would have
+// logged, never the director.
 class FlowLogSink final : public director::AuditSink {
  public:
-  FlowLogSink(FlowLogConfig config, std::shared_ptr<DirectorLog> lines);
+  FlowLogSink(FlowLogConfig config, std::shared_ptr<director::EventSink> events);
 
   // Before anything else is called: opens the log of this session system. The instance is the
   // system's own for its whole life, over restarts of the director, and no other system's. Without
@@ -36,13 +37,23 @@ class FlowLogSink final : public director::AuditSink {
   void complain(std::string_view what, const Error& error);
 
   FlowLogConfig config_;
-  std::shared_ptr<DirectorLog> lines_;
+  std::shared_ptr<director::EventSink> events_;
   std::unique_ptr<FlowLog> log_;
   bool has_failed_ = false;  // to open: said once
 };
 
-// Writes events to `lines`, and hands them on to `next`, which may be null.
-[[nodiscard]] std::shared_ptr<director::EventSink> make_event_log(
-    std::shared_ptr<DirectorLog> lines, std::shared_ptr<director::EventSink> next);
+// Writes events as lines, and hands them on to `next`, which may be null. Any thread, once the
+// lines are there; set_lines comes before the first event or not at all.
+class EventLog final : public director::EventSink {
+ public:
+  explicit EventLog(std::shared_ptr<director::EventSink> next) : next_(std::move(next)) {}
+  [[nodiscard]] bool has_lines() const noexcept { return lines_ != nullptr; }
+  void set_lines(std::unique_ptr<DirectorLog> lines) noexcept { lines_ = std::move(lines); }
+  void on_event(const director::Event& event) override;
+
+ private:
+  std::unique_ptr<DirectorLog> lines_;
+  std::shared_ptr<director::EventSink> next_;
+};
 
 }  // namespace sessionblocks::flowlog

@@ -140,12 +140,18 @@ Result<void> LogAdoption::go_on(LogFile& log, Found found) {
     note.text = log_file_name(found.identity.file_number) + " was altered behind byte " +
                 std::to_string(found.altered_at);
     log.add_note(note);
+    log.findings_.push_back({LogEvent::Kind::file_altered, {}, note.text});
     return {};
   }
   const std::string path = log.path_of(found.identity.file_number);
   auto file = platform::DiskFile::open_append(path);
   if (!file) return tl::unexpected(std::move(file).error());
   if (found.tail == Tail::torn) {
+    const std::uint64_t torn = file->size_bytes().value_or(0) - found.good_bytes;
+    log.findings_.push_back({LogEvent::Kind::tail_cut,
+                             {},
+                             std::to_string(torn) + " bytes of an unfinished write, behind byte " +
+                                 std::to_string(found.good_bytes) + " of " + path});
     // CRASH(flowlog.cut): shorter or not yet; the next adoption sees the same torn tail or none.
     if (auto cut = file->truncate(found.good_bytes); !cut) return cut;
   }
@@ -169,8 +175,10 @@ Result<LogFile> LogAdoption::open(LogConfig config) {
   auto found = find_last(log);
   if (!found) return tl::unexpected(std::move(found).error());
   auto ready = found->has_value() ? go_on(log, std::move(**found)) : start_next(log, Found{});
+  // A full disk is no reason to do without a director: what is staged is tried again.
   if (ready) ready = log.commit();
-  if (!ready) return tl::unexpected(std::move(ready).error());
+  if (!ready && !(ready.error() == Errc::out_of_memory && log.file_))
+    return tl::unexpected(std::move(ready).error());
   return log;
 }
 

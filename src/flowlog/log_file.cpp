@@ -218,6 +218,7 @@ void LogFile::drop() {
 }
 
 void LogFile::rotate_if_due(std::uint64_t now_ms) {
+  if (staged_.size() != 0) return;  // it follows the open file's chain, and no other's
   const bool is_old = now_ms - file_begun_ms_ >= config_.rotate_ms && file_bytes_ > 4'096;
   if (file_bytes_ < config_.rotate_bytes && !is_old) return;
   const LogIdentity old_identity = identity_;

@@ -19,6 +19,7 @@
 
 #include "flowlog/frame.hpp"
 #include "flowlog/key_book.hpp"
+#include "flowlog/log_event.hpp"
 #include "flowlog/log_state.hpp"
 #include "flowlog/record_codec.hpp"
 #include "platform/disk_file.hpp"
@@ -49,10 +50,14 @@ class LogFile final : private KeyNamed {
   using LearnKeys = std::function<void(KeyBook&)>;
 
   // Takes up the log in the folder or begins one. Cuts a torn tail; state() then says how far each
-  // lane had got, if the log is of the same instance. io_error, denied, out_of_memory (disk full).
+  // lane had got, if the log is of the same instance. io_error, denied; out_of_memory:
+  // not even a name fits on the disk (when only the bytes do not, they stay staged).
   [[nodiscard]] static Result<LogFile> open(LogConfig config);
 
   [[nodiscard]] const LogState& state() const noexcept { return state_; }
+  // What open() found wrong and did about it.
+  [[nodiscard]] const std::vector<LogEvent>& findings() const noexcept { return findings_; }
+  [[nodiscard]] const std::string& folder() const noexcept { return config_.folder; }
   [[nodiscard]] KeyBook& keys() noexcept { return keys_; }
   // Asked when a record names a key that is not in keys(): looks for definitions not yet drained.
   void on_unknown_key(LearnKeys learn) { learn_keys_ = std::move(learn); }
@@ -67,7 +72,7 @@ class LogFile final : private KeyNamed {
   // Gives up the staged records and takes back what of them is in the file. Notes stay staged, and
   // so do frames that state which records are missing.
   void drop();
-  // Starts a new file when it is time; precondition: nothing is staged. A failure keeps the old.
+  // Starts a new file when it is time and nothing is staged. A failure keeps the old.
   void rotate_if_due(std::uint64_t now_ms);
   [[nodiscard]] Result<void> sync() { return file_.sync(); }
 
@@ -98,6 +103,7 @@ class LogFile final : private KeyNamed {
   std::uint64_t file_begun_ms_ = 0;
   std::uint64_t written_bytes_ = 0;
   Chain committed_chain_{};
+  std::vector<LogEvent> findings_;
 
   ByteBuffer staged_;
   std::size_t staged_written_ = 0;  // of a commit that failed half way

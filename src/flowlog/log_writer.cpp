@@ -31,6 +31,7 @@ LogWriter::~LogWriter() {
 
 void LogWriter::start(LogFile::LearnKeys learn_ahead) {
   file_.on_unknown_key(std::move(learn_ahead));
+  woken_ = file_.staged_bytes() != 0;  // the disk was full when the log was opened
   thread_ = std::thread([this] { run(); });
 }
 
@@ -62,6 +63,9 @@ void LogWriter::wake() {
 }
 
 void LogWriter::add_note(Note note) {
+  if (note.kind == NoteKind::undrained) {
+    lost_cells_.fetch_add(note.number, std::memory_order_relaxed);
+  }
   {
     const std::lock_guard lock(mutex_);
     notes_.push_back(std::move(note));
@@ -120,11 +124,29 @@ void LogWriter::give_back() {
   announce_progress();
 }
 
-void LogWriter::set_refused(bool refused, const std::string& why) {
-  if (refused_.exchange(refused, std::memory_order_acq_rel) == refused) return;
+void LogWriter::report(LogEvent::Kind kind, std::string text) const {
+  if (events_) events_({kind, {}, std::move(text)});
+}
+
+void LogWriter::set_refused(const Error& error) {
+  if (refused_.exchange(true, std::memory_order_acq_rel)) return;
   announce_progress();
-  if (!events_) return;
-  events_({refused ? LogEvent::Kind::disk_refuses : LogEvent::Kind::disk_accepts, {}, why});
+  refusal_ = error.context();
+  report(LogEvent::Kind::disk_refuses,
+         file_.folder() + ": " + refusal_ +
+             (on_full_disk_ == OnFullDisk::wait
+                  ? "; records wait in the workers' rings, and once these are full each block's "
+                    "on_full_ring decides; make room on that disk"
+                  : "; records are counted, not kept, until there is room on that disk"));
+}
+
+void LogWriter::set_accepted() {
+  if (!refused_.exchange(false, std::memory_order_acq_rel)) return;
+  announce_progress();
+  const std::uint64_t lost = lost_cells_.load(std::memory_order_relaxed);
+  report(LogEvent::Kind::disk_accepts,
+         file_.folder() + " takes records again; it had refused: " + refusal_ +
+             (lost == 0 ? "; nothing was lost" : "; " + std::to_string(lost) + " were not kept"));
 }
 
 void LogWriter::commit_staged() {
@@ -135,10 +157,10 @@ void LogWriter::commit_staged() {
     if (done) {
       bytes_.store(file_.written_bytes(), std::memory_order_relaxed);
       cells_.fetch_add(cells, std::memory_order_relaxed);
-      set_refused(false, "the log is written again");
+      set_accepted();
       return give_back();
     }
-    set_refused(true, done.error().message());
+    set_refused(done.error());
     std::unique_lock lock(mutex_);
     if (on_full_disk_ == OnFullDisk::count || stopping_) {
       lock.unlock();
@@ -148,6 +170,15 @@ void LogWriter::commit_staged() {
     }
     work_.wait_for(lock, kRetry, [this] { return stopping_; });
   }
+}
+
+void LogWriter::report_lost() {
+  std::uint64_t lost = lost_cells_.load(std::memory_order_relaxed);
+  for (Batch* batch = nullptr; filled_.pop(batch);) lost += batch->count;
+  lost_cells_.store(lost, std::memory_order_relaxed);
+  report(LogEvent::Kind::disk_lost, file_.folder() + ": it still refuses at the end (" + refusal_ +
+                                        "); the log lacks what came since, " +
+                                        std::to_string(lost) + " records and all notes");
 }
 
 void LogWriter::run() {
@@ -165,14 +196,16 @@ void LogWriter::run() {
     }
     while (stage()) {
       commit_staged();
-      file_.rotate_if_due(platform::monotonic_coarse_ms());
-      // With `count`, notes and gaps stay staged while the disk refuses: no reason to spin.
+      // With `count`, notes and gaps stay staged while the disk refuses: they belong into the file
+      // that they were staged for, and there is no reason to spin.
       if (is_refused()) break;
+      file_.rotate_if_due(platform::monotonic_coarse_ms());
     }
     const std::lock_guard lock(mutex_);
     if (stopping_ && !woken_ && notes_.empty()) break;
     if (is_refused() && stopping_) break;
   }
+  if (is_refused()) report_lost();
   (void)file_.sync();  // the last thing; nobody is left to tell
 }
 

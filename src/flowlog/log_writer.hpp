@@ -25,15 +25,6 @@ namespace sessionblocks::flowlog {
 
 enum class OnFullDisk : std::uint8_t { wait = 1, count = 2 };
 
-// What the log's threads want the director to know. Called from them: be quick, never call back.
-struct LogEvent {
-  enum class Kind : std::uint8_t { lane_forged, disk_refuses, disk_accepts };
-  Kind kind = Kind::lane_forged;
-  LaneRef lane;
-  std::string text;
-};
-using LogEvents = std::function<void(const LogEvent&)>;
-
 struct Batch {
   std::shared_ptr<Lane> lane;
   std::uint64_t first = 0;
@@ -74,8 +65,8 @@ class LogWriter {
     return refused_.load(std::memory_order_acquire);
   }
   [[nodiscard]] LogTotals totals() const noexcept;
-  // The state that was adopted: only before start().
-  [[nodiscard]] const LogState& adopted() const noexcept { return file_.state(); }
+  // LogFile::findings.
+  [[nodiscard]] const std::vector<LogEvent>& findings() const noexcept { return file_.findings(); }
 
   // Waits until `done` is true, which progress of this thread makes so, or the disk refuses.
   template <typename Done>
@@ -93,7 +84,10 @@ class LogWriter {
   [[nodiscard]] bool stage();
   void commit_staged();
   void give_back();
-  void set_refused(bool refused, const std::string& why);
+  void set_refused(const Error& error);
+  void set_accepted();
+  void report_lost();
+  void report(LogEvent::Kind kind, std::string text) const;
 
   LogFile file_;
   OnFullDisk on_full_disk_;
@@ -102,6 +96,7 @@ class LogWriter {
   ThreadQueue<Batch*> filled_;  // drain thread to writer
   ThreadQueue<Batch*> empty_;   // and back
   std::vector<Batch*> staged_;
+  std::string refusal_;  // why the disk refused last
 
   std::mutex mutex_;
   std::condition_variable work_;

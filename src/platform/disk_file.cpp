@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -75,8 +76,18 @@ Result<void> DiskFile::sync() {
 }
 
 Result<void> make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return fail_errno("mkdir", path);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make folder", path);
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return fail_errno("look at folder", path);
+  if (!S_ISDIR(info.st_mode)) return fail(Errc::denied, "folder " + path + ": it is a file");
+  if (info.st_uid != ::geteuid()) {
+    return fail(Errc::denied, "folder " + path + " belongs to user " + std::to_string(info.st_uid) +
+                                  ", not to this one");
+  }
+  if ((info.st_mode & 0022U) != 0) {
+    return fail(Errc::denied, "folder " + path + " may be written by others");
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> list_folder(const std::string& path) {

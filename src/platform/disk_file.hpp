@@ -40,7 +40,8 @@ class DiskFile {
   UniqueFd fd_;
 };
 
-// Makes the folder (0700) unless it is there.
+// Makes the folder (0700) unless it is there. denied: what is there is no folder, or another
+// user's, or one that others may write: whoever can replace its files decides what they say.
 [[nodiscard]] Result<void> make_folder(const std::string& path);
 // Names of the regular files in a folder, sorted. not_found: no such folder.
 [[nodiscard]] Result<std::vector<std::string>> list_folder(const std::string& path);

@@ -1,7 +1,6 @@
 // The log's process is killed, or its disk refuses: what the next one finds.
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "small_disk.hpp"
 #include "support.hpp"
 
 namespace sessionblocks::flowlog {
@@ -108,31 +108,6 @@ TEST_CASE("a log whose process is killed again and again has every record once")
   CHECK(report->is_whole());
   CHECK(report->missing_cells == 0);
   ::alarm(0);
-}
-
-// Runs `body` in a child in which no file grows beyond `bytes`; returns its exit status.
-template <typename Body>
-int in_small_disk(rlim_t bytes, Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    ::signal(SIGXFSZ, SIG_IGN);  // then write() says EFBIG
-    struct rlimit limit {};
-    ::getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    ::_exit(body());
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-void raise_limit() {
-  struct rlimit limit {};
-  ::getrlimit(RLIMIT_FSIZE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 TEST_CASE("a disk that refuses: wait keeps all, and nobody is kept waiting") {

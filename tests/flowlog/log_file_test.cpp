@@ -312,6 +312,23 @@ TEST_CASE("each file defines the keys it names, and the budget removes the oldes
   }
 }
 
+TEST_CASE("a file is not rotated away from under frames that are staged for it") {
+  TemporaryFolder folder;
+  {
+    LogConfig config = config_in(folder);
+    config.rotate_bytes = 1;
+    LogFile log = open_log(config);
+    name_worker(log);
+    log.rotate_if_due(0);
+    CHECK(log.file_number() == 1);
+    REQUIRE(log.commit());
+    log.rotate_if_due(0);
+    CHECK(log.file_number() == 2);
+    REQUIRE(log.commit());
+  }
+  CHECK(verify(folder.path())->is_whole());
+}
+
 TEST_CASE("after a restart keys that only older files define are found there") {
   TemporaryFolder folder;
   LogConfig config = config_in(folder);

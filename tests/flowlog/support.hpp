@@ -2,10 +2,11 @@
 // and records to put into it.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,18 +48,22 @@ class FakeWorker {
   explicit FakeWorker(std::uint64_t ring_records)
       : ring_records_(ring_records),
         bytes_(layout::worker_bytes(ring_records)),
-        memory_(static_cast<std::byte*>(std::aligned_alloc(4'096, (bytes_ + 4'095) & ~4'095ULL))) {
-    std::uninitialized_fill_n(memory_.get(), bytes_, std::byte{0});
+        memory_(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    if (memory_ == MAP_FAILED) std::abort();
   }
-  [[nodiscard]] std::span<std::byte> segment() const { return {memory_.get(), bytes_}; }
+  ~FakeWorker() { ::munmap(memory_, bytes_); }
+  FakeWorker(const FakeWorker&) = delete;
+  FakeWorker& operator=(const FakeWorker&) = delete;
+  [[nodiscard]] std::byte* memory() const { return static_cast<std::byte*>(memory_); }
+  [[nodiscard]] std::span<std::byte> segment() const { return {memory(), bytes_}; }
   [[nodiscard]] std::uint64_t ring_records() const { return ring_records_; }
   [[nodiscard]] layout::LaneHead& head(unsigned lane) const {
     use_lane(segment(), lane);
-    return *reinterpret_cast<layout::LaneHead*>(memory_.get() +
-                                                layout::lane_at(lane, ring_records_));
+    return *reinterpret_cast<layout::LaneHead*>(memory() + layout::lane_at(lane, ring_records_));
   }
   [[nodiscard]] RingCell* cells(unsigned lane) const {
-    return reinterpret_cast<RingCell*>(memory_.get() + layout::lane_at(lane, ring_records_) +
+    return reinterpret_cast<RingCell*>(memory() + layout::lane_at(lane, ring_records_) +
                                        layout::kLaneHeadBytes + layout::kLaneCounterBytes);
   }
   [[nodiscard]] AuditRingWriter writer(unsigned lane) const {
@@ -66,12 +71,9 @@ class FakeWorker {
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
-  };
   std::uint64_t ring_records_;
   std::size_t bytes_;
-  std::unique_ptr<std::byte, Free> memory_;
+  void* memory_;
 };
 
 inline RingCell cell(Op op, std::uint64_t key_id, std::uint64_t version, std::uint32_t bytes = 8,

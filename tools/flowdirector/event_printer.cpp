@@ -34,7 +34,7 @@ spdlog::level::level_enum threshold(Verbosity verbosity) {
 class EventPrinter final : public director::EventSink {
  public:
   explicit EventPrinter(Verbosity verbosity)
-      : logger_("flowdirector", std::make_shared<spdlog::sinks::stderr_color_sink_st>()) {
+      : logger_("flowdirector", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
     logger_.set_pattern("%H:%M:%S.%e %^%v%$");
     logger_.set_level(threshold(verbosity));
   }

@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "director/director.hpp"
+#include "director/logs.hpp"
 #include "director/suite_file.hpp"
 #include "event_printer.hpp"
 #include "layout/block.hpp"
@@ -87,7 +88,11 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   using tools::Verbosity;
   const Verbosity spoken = arguments.verbose ? Verbosity::verbose : Verbosity::normal;
   options.events = tools::make_event_printer(arguments.quiet ? Verbosity::quiet : spoken);
-  if (!arguments.no_log) options.make_audit = director::make_log_in(logs);
+  if (!arguments.no_log) {
+    auto made = director::make_logs({logs, arguments.system, std::move(options.events)});
+    options.make_audit = std::move(made.make_audit);
+    options.events = std::move(made.events);
+  }
   options.system = arguments.system;
   options.runtime_directory = arguments.runtime_directory;
   options.grace = std::chrono::milliseconds(arguments.grace_ms);
@@ -111,8 +116,9 @@ void add_options(CLI::App& command, Arguments& arguments) {
                      "folder for socket, lock and key, instead of the usual one");
   command.add_option("--grace-ms", arguments.grace_ms, "from SIGTERM to SIGKILL, in ms")
       ->capture_default_str();
-  command.add_option("--log-dir", arguments.log_directory, "folder for the audit log");
-  command.add_flag("--no-log", arguments.no_log, "keep no audit log");
+  command.add_option("--log-dir", arguments.log_directory,
+                     "folder for the audit log and director.log, instead of logs/ there");
+  command.add_flag("--no-log", arguments.no_log, "keep neither");
   command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
   command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");
   command.add_flag("--no-sandbox", arguments.no_sandbox, "start scripts without restrictions");
