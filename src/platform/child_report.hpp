@@ -23,7 +23,7 @@ enum class ChildStep : std::uint8_t {
   seccomp = 9,
   exec = 10,
   mount_namespace = 11,
-  read_only_folders = 12,
+  read_only_files = 12,
 };
 
 constexpr std::string_view child_step_name(ChildStep step) noexcept {
@@ -50,8 +50,8 @@ constexpr std::string_view child_step_name(ChildStep step) noexcept {
       return "execute";
     case ChildStep::mount_namespace:
       return "enter a mount namespace";
-    case ChildStep::read_only_folders:
-      return "mount the forbidden folders read-only";
+    case ChildStep::read_only_files:
+      return "make other files read-only";
   }
   return "unknown step";
 }

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "platform/capabilities.hpp"
+#include "platform/mounts.hpp"
 #include "platform/os_error.hpp"
 
 namespace sessionblocks::platform {
@@ -73,23 +74,6 @@ bool write_file(const char* path, const char* text) noexcept {
   return written;
 }
 
-// MS_REC, because mounts below a folder cannot be left out of a user namespace's copy.
-bool bind_to_itself(const char* path) noexcept {
-  return ::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) == 0;
-}
-
-// mount_setattr keeps the mount's other flags, which a remount would have to repeat.
-bool make_mount_read_only(const char* path) noexcept {
-  struct {
-    std::uint64_t set = 1;  // MOUNT_ATTR_RDONLY
-    std::uint64_t clear = 0;
-    std::uint64_t propagation = 0;
-    std::uint64_t user_namespace = 0;
-  } attributes;
-  constexpr long kMountSetattr = 442;
-  return ::syscall(kMountSetattr, AT_FDCWD, path, 0, &attributes, sizeof(attributes)) == 0;
-}
-
 constexpr const char* kReadAndExecutePaths[] = {"/usr",   "/bin",   "/sbin",   "/lib",
                                                 "/lib32", "/lib64", "/libx32", "/opt"};
 constexpr const char* kReadPaths[] = {"/etc", "/proc", "/sys"};
@@ -128,7 +112,7 @@ Result<PreparedSandbox> PreparedSandbox::prepare(const SandboxPolicy& policy) {
   if (auto allowed = sandbox.allow_policy_paths(policy); !allowed) {
     return tl::unexpected(allowed.error());
   }
-  sandbox.protect_folders(policy);
+  sandbox.keep_writable(policy);
   auto filter = worker_seccomp_program();
   if (!filter) return tl::unexpected(filter.error());
   sandbox.filter_ = std::move(*filter);
@@ -143,17 +127,13 @@ Result<PreparedSandbox> PreparedSandbox::prepare(const SandboxPolicy& policy) {
   return sandbox;
 }
 
-void PreparedSandbox::protect_folders(const SandboxPolicy& policy) {
-  const auto island = canonical(policy.temporary_folder);
-  for (const std::string& folder : policy.forbidden) {
-    const auto path = canonical(folder);
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) continue;
-    read_only_folders_.push_back(path.string());
-    if (!policy.temporary_folder.empty() && lies_in(island, path)) {
-      writable_island_ = island.string();
-    }
-  }
+void PreparedSandbox::keep_writable(const SandboxPolicy& policy) {
+  const auto keep = [this](const std::string& path) {
+    if (!path.empty()) writable_paths_.push_back({path, -1});
+  };
+  keep(policy.working_folder);
+  keep(policy.temporary_folder);
+  for (const std::string& path : policy.write_paths) keep(path);
 }
 
 Result<void> PreparedSandbox::allow(const std::string& path, std::uint64_t access) {
@@ -234,11 +214,17 @@ bool PreparedSandbox::mount_own_shm() const noexcept {
                  shm_options_.c_str()) == 0;
 }
 
-bool PreparedSandbox::make_folders_read_only() const noexcept {
-  // The island first, as a mount of its own: only the mount at each folder becomes read-only.
-  if (!writable_island_.empty() && !bind_to_itself(writable_island_.c_str())) return false;
-  for (const std::string& folder : read_only_folders_) {
-    if (!bind_to_itself(folder.c_str()) || !make_mount_read_only(folder.c_str())) return false;
+// Each writable path is copied as it is before, and put over itself after, so that it keeps its
+// mounts and their flags; a path inside another appears in both copies.
+bool PreparedSandbox::make_files_read_only() noexcept {
+  for (WritablePath& path : writable_paths_) {
+    path.copy = mounts::copy_tree(path.name.c_str());
+    if (path.copy < 0) return false;
+  }
+  if (!mounts::make_tree_read_only(AT_FDCWD, "/")) return false;
+  for (WritablePath& path : writable_paths_) {
+    if (!mounts::attach_tree(path.copy, path.name.c_str())) return false;
+    ::close(path.copy);
   }
   return true;
 }
@@ -247,13 +233,11 @@ bool PreparedSandbox::apply_before_user(const ChildReporter& reporter) noexcept 
   const bool separate = enter_mount_namespace();
   if (!separate && shm_ == ShmChoice::own) return reporter.failed(ChildStep::private_shm);
   if (!separate) reporter.skipped(ChildStep::mount_namespace, errno);
+  if (separate && !make_files_read_only()) reporter.skipped(ChildStep::read_only_files, errno);
   has_own_shm_ = separate && shm_ != ShmChoice::deny && mount_own_shm();
   if (separate && !has_own_shm_ && shm_ != ShmChoice::deny) {
     if (shm_ == ShmChoice::own) return reporter.failed(ChildStep::private_shm);
     reporter.skipped(ChildStep::private_shm, errno);
-  }
-  if (separate && !make_folders_read_only()) {
-    reporter.skipped(ChildStep::read_only_folders, errno);
   }
   return drop_capability_bounds() || reporter.failed(ChildStep::capabilities);
 }

@@ -1,10 +1,10 @@
 // What a started worker may touch, and how the kernel is told.
 //
 // Prepared in the parent, where memory may be taken and paths be opened; applied in the child
-// between fork and exec, by system calls only. Order in the child: mount namespace with a /dev/shm
-// of its own and the forbidden folders read-only (Landlock knows no right to change a mode or an
-// owner, so a worker of the same user could), capability bounds, (user), capabilities,
-// no_new_privs, Landlock, seccomp.
+// between fork and exec, by system calls only. Order in the child: mount namespace in which
+// everything but the writable paths is read-only (Landlock knows no right to change a mode, an
+// owner or a time, so a worker could open files of its user to everybody, or make them setuid) with
+// a /dev/shm of its own, capability bounds, (user), capabilities, no_new_privs, Landlock, seccomp.
 //
 // Always allowed: read and execute /usr /bin /sbin /lib* /opt; read /etc /proc /sys; the harmless
 // device nodes and /dev/pts. Connecting to a Unix socket by path stays possible: who may do what
@@ -67,15 +67,20 @@ class PreparedSandbox {
     std::uint64_t access = 0;
   };
 
+  struct WritablePath {
+    std::string name;
+    int copy = -1;  // of its mounts, in the child
+  };
+
   PreparedSandbox() = default;
   Result<void> allow(const std::string& path, std::uint64_t access);
   Result<void> allow_system_paths();
   Result<void> allow_policy_paths(const SandboxPolicy& policy);
-  void protect_folders(const SandboxPolicy& policy);
+  void keep_writable(const SandboxPolicy& policy);
   [[nodiscard]] bool enter_mount_namespace() const noexcept;
   [[nodiscard]] bool enter_user_namespace() const noexcept;
   [[nodiscard]] bool mount_own_shm() const noexcept;
-  [[nodiscard]] bool make_folders_read_only() const noexcept;
+  [[nodiscard]] bool make_files_read_only() noexcept;
   [[nodiscard]] bool restrict_files() const noexcept;
 
   int landlock_abi_ = 0;
@@ -85,8 +90,7 @@ class PreparedSandbox {
   SeccompProgram filter_;
   ShmChoice shm_ = ShmChoice::automatic;
   std::string shm_options_;
-  std::vector<std::string> read_only_folders_;
-  std::string writable_island_;  // the temporary folder, when it lies in one of those
+  std::vector<WritablePath> writable_paths_;
   bool needs_user_namespace_ = false;
   std::string uid_map_;
   std::string gid_map_;
