@@ -10,6 +10,7 @@
 
 #include "platform/landlock.hpp"
 #include "platform/os_error.hpp"
+#include "platform/read_only_view.hpp"
 
 namespace sessionblocks::platform {
 namespace {
@@ -60,6 +61,7 @@ Result<UniqueFd> OpenerThread::open(const std::string& name, Access access) {
 }
 
 void OpenerThread::run() {
+  read_only_folder_ = open_read_only_view("/dev/shm");  // a restricted thread may not mount
   const bool stripped = give_up_truncation();
   std::unique_lock lock(mutex_);
   strips_truncation_ = stripped;
@@ -74,7 +76,12 @@ void OpenerThread::run() {
   }
 }
 
-Result<UniqueFd> OpenerThread::open_here(const std::string& name, Access access) {
+Result<UniqueFd> OpenerThread::open_here(const std::string& name, Access access) const {
+  if (access == Access::read_only && read_only_folder_) {
+    UniqueFd fd(::openat(read_only_folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return fail_errno("open segment", name);
+    return fd;
+  }
   const int flags = access == Access::read_write ? O_RDWR : O_RDONLY;
   // shm_open adds O_CLOEXEC and O_NOFOLLOW.
   UniqueFd fd(::shm_open(("/" + name).c_str(), flags, 0));

@@ -7,6 +7,10 @@
 // storing work. The rest of the process is not restricted.
 //
 // Only the director uses it. Any of its threads may call open(); requests are served one by one.
+// What it opens read-only it opens through a read-only mount, where that is permitted: the owner's
+// uid is enough to change a file's mode by any descriptor (fchmod), and workers may have it. A
+// read-write descriptor cannot be had that way; its holder may open that one segment to others.
+//
 // If the kernel has no Landlock ABI 3, segments are opened plainly and strips_truncation() is
 // false: the director says so at start. A crash leaves nothing.
 #pragma once
@@ -46,7 +50,7 @@ class OpenerThread {
   };
 
   void run();
-  static Result<UniqueFd> open_here(const std::string& name, Access access);
+  [[nodiscard]] Result<UniqueFd> open_here(const std::string& name, Access access) const;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -54,6 +58,7 @@ class OpenerThread {
   bool ready_ = false;
   bool ending_ = false;
   bool strips_truncation_ = false;  // written before ready_, read only after
+  UniqueFd read_only_folder_;       // of the thread alone
   std::thread thread_;
 };
 

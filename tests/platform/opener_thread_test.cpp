@@ -1,6 +1,8 @@
 #include "platform/opener_thread.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -10,6 +12,7 @@
 
 #include "child.hpp"
 #include "platform/landlock.hpp"
+#include "platform/read_only_view.hpp"
 #include "platform/shared_segment.hpp"
 
 using namespace sessionblocks;
@@ -52,6 +55,29 @@ TEST_CASE("the opener opens read-only, closes on exec, and says what is absent")
   CHECK((::fcntl(fd->get(), F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(opener.open(name.name + ".absent", Access::read_only).error() == Errc::not_found);
   CHECK(opener.open("../etc/passwd", Access::read_only).error() == Errc::invalid_argument);
+}
+
+TEST_CASE("a read-only descriptor changes neither mode, attributes nor times, even for the owner") {
+  if (!open_read_only_view("/dev/shm")) {
+    WARN("skipped: neither mounting nor user namespaces are permitted here");
+    return;
+  }
+  const test::NameRemover name{test::unique_name("opener-mode")};
+  const auto segment = SharedSegment::create(name.name, 4096);
+  REQUIRE(segment);
+  OpenerThread opener;
+  const auto fd = opener.open(name.name, Access::read_only);
+  REQUIRE(fd);
+  CHECK(::fchmod(fd->get(), 0666) == -1);
+  CHECK(::futimens(fd->get(), nullptr) == -1);
+  CHECK(::fsetxattr(fd->get(), "user.mark", "x", 1, 0) == -1);
+  const std::string link = "/proc/self/fd/" + std::to_string(fd->get());
+  CHECK(::chmod(link.c_str(), 0666) == -1);
+  CHECK(UniqueFd(::open(link.c_str(), O_RDWR | O_CLOEXEC)).get() < 0);
+  struct stat status {};
+  REQUIRE(::fstat(fd->get(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0600);
+  CHECK(Mapping::from_fd(fd->get(), 4096, Access::read_only).has_value());
 }
 
 TEST_CASE("many threads ask one opener, and each gets its own segment") {
