@@ -134,7 +134,7 @@ RequestContext Director::Core::request_context() {
           [this](const Client& client) {
             return runner_ ? runner_->started_as(client.process) : std::nullopt;
           },
-      .launch_lives = [this](WorkerId id) { return runner_ && runner_->launch_lives(id); },
+      .launched = [this](WorkerId id) { return runner_ ? runner_->launched(id) : std::nullopt; },
       .on_attached = [this](Client& client, WorkerId worker) { attach(client, worker); },
       .end_worker = [this](WorkerId worker, std::string_view why) { end_worker(worker, why); },
       .end_scope = [this](ScopeId scope) -> Result<void> {

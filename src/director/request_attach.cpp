@@ -1,4 +1,6 @@
 // Who a client is: operator, attach, worker_segment, detach.
+#include <unistd.h>
+
 #include "director/requests.hpp"
 #include "director/suite_words.hpp"
 #include "layout/layout_hash.hpp"
@@ -35,15 +37,31 @@ struct Place {
   WorkerId launched_as{};
 };
 
-Result<Place> place_by_token(RequestContext& context, const std::string& token,
-                             const std::string& path) {
+// Whether a process can be a child of a launch. A sandboxed worker has a mount namespace of its own
+// that its children cannot leave, so whoever is elsewhere has its token from somebody else. Where
+// the launch has none (no sandbox, or none permitted) the token alone counts.
+bool may_be_child_of(const platform::ProcessIdentity& launched, const Client& client) {
+  const auto ours = platform::mount_namespace(::getpid());
+  const auto theirs = platform::mount_namespace(launched.pid);
+  if (!ours || !theirs) return false;
+  if (*theirs == *ours) return true;
+  const auto asking = platform::mount_namespace(client.process.pid);
+  return asking && *asking == *theirs;
+}
+
+Result<Place> place_by_token(RequestContext& context, const Client& client,
+                             const std::string& token, const std::string& path) {
   const auto subject = context.key.subject_of(token);
   if (!subject) return fail(Errc::denied, "attach: the launch token is not of this system");
   Registry& registry = context.registry;
-  const bool worker_lives = subject->worker == WorkerId{} || context.launch_lives(subject->worker);
+  const bool is_of_launch = subject->worker != WorkerId{};
+  const auto launched = is_of_launch ? context.launched(subject->worker) : std::nullopt;
   const Scope* scope = registry.scopes.find(subject->scope);
-  if (scope == nullptr || !worker_lives) {
+  if (scope == nullptr || (is_of_launch && !launched)) {
     return fail(Errc::denied, "attach: the worker of this launch token has ended");
+  }
+  if (launched && !may_be_child_of(*launched, client)) {
+    return fail(Errc::denied, "attach: the launch token is another worker's");
   }
   if (!path.empty() && path != scope->path) {
     return fail(Errc::denied, "attach: the launch token is not for scope " + quote(path));
@@ -60,7 +78,7 @@ Result<Place> place_of(RequestContext& context, Client& client, const Fields& fi
   if (const auto started = context.started_as(client)) {
     return Place{started->scope, started->worker};
   }
-  if (!token->empty()) return place_by_token(context, *token, *path);
+  if (!token->empty()) return place_by_token(context, client, *token, *path);
   if (client.is_operator) {
     Registry& registry = context.registry;
     if (const Scope* found = registry.scopes.find(*path)) return Place{found->id, {}};

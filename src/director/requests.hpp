@@ -36,8 +36,8 @@ struct RequestContext {
   bool makes_scopes = false;
   // What the director started the client's process as; nothing if it did not, or it has ended.
   std::function<std::optional<StartedAs>(const Client&)> started_as;
-  // Whether the process that was started as this worker still runs.
-  std::function<bool(WorkerId)> launch_lives;
+  // The process that was started as this worker, while it runs.
+  std::function<std::optional<platform::ProcessIdentity>(WorkerId)> launched;
   std::function<void(Client&, WorkerId)> on_attached;
   std::function<void(WorkerId, std::string_view why)> end_worker;
   std::function<Result<void>(ScopeId)> end_scope;

@@ -229,13 +229,13 @@ std::optional<StartedAs> ScriptRunner::started_as(const platform::ProcessIdentit
   return std::nullopt;
 }
 
-bool ScriptRunner::launch_lives(WorkerId launch) const {
+std::optional<platform::ProcessIdentity> ScriptRunner::launched(WorkerId launch) const {
   for (const auto& script : scripts_) {
     for (const auto& slot : script->slots) {
-      if (slot->is_running && slot->launch == launch) return true;
+      if (slot->is_running && slot->launch == launch) return slot->process;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace sessionblocks::director

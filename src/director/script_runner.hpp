@@ -54,7 +54,8 @@ class ScriptRunner {
 
   // What this process was started as; nothing if it was not, or has ended.
   [[nodiscard]] std::optional<StartedAs> started_as(const platform::ProcessIdentity& process) const;
-  [[nodiscard]] bool launch_lives(WorkerId launch) const;
+  // The process behind a launch token, while it runs.
+  [[nodiscard]] std::optional<platform::ProcessIdentity> launched(WorkerId launch) const;
   // A worker has ended: perhaps its slot's last. If its process lives (it detached, or became
   // another program), a new row keeps it known to a director that adopts.
   void on_worker_ended(WorkerId worker, bool in_order);

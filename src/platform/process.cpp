@@ -139,6 +139,13 @@ Result<std::uint64_t> pid_namespace() {
   return static_cast<std::uint64_t>(status.st_ino);
 }
 
+Result<std::uint64_t> mount_namespace(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/mnt";
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno("stat", path);
+  return static_cast<std::uint64_t>(status.st_ino);
+}
+
 Result<ProcessIdentity> ProcessIdentity::of(pid_t pid) {
   const auto ticks = platform::start_ticks(pid);
   if (!ticks) return tl::unexpected(ticks.error());

@@ -54,6 +54,10 @@ using BootId = std::array<std::byte, 16>;
 // The pid namespace of this process, by its inode: pids mean nothing in another one.
 [[nodiscard]] Result<std::uint64_t> pid_namespace();
 
+// The mount namespace of a process, by its inode. A sandboxed worker has one of its own, which its
+// children share and nobody else can enter. not_found; denied: another user's process.
+[[nodiscard]] Result<std::uint64_t> mount_namespace(pid_t pid);
+
 // Plain data: it may be stored in a segment and compared after a restart.
 struct ProcessIdentity {
   pid_t pid = 0;
