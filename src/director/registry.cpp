@@ -253,10 +253,23 @@ bool Registry::housekeep() {
     // Full: workers see the bound that stands and answer out_of_memory; asked again next time.
     static_cast<void>(blocks.reserve_ahead(block));
     busy = busy || block.reserved_bytes() != before;
+    cut_back(*block.segment, "block " + block.policy.name);
+    cut_back(*block.readers, "readers of block " + block.policy.name);
     if (own != nullptr) busy = maintain(block, *own) || busy;
+  }
+  for (const auto& [id, worker] : workers.all()) {
+    if (worker.segment) cut_back(*worker.segment, "worker " + std::to_string(raw(id)));
   }
   for (const BlockId id : ended) destroy_block(id, "its lifespan has passed");
   return busy;
+}
+
+// The kernel lets the holder of a read-write descriptor write past the end of the file. Nobody else
+// ever looks there, but it takes memory that no quota counts.
+void Registry::cut_back(const SegmentFile& segment, const std::string& whose) {
+  const std::uint64_t bytes = segment.cut_back();
+  if (bytes == 0) return;
+  say(EventKind::denied, whose, "its segment was " + std::to_string(bytes) + " bytes too long");
 }
 
 // The block is open as 0 in our own worker segment while we work on it: that is what a successor

@@ -88,7 +88,8 @@ class Registry {
   // ended before.
   void end_scope(ScopeId scope, std::string_view why);
 
-  // Ends blocks whose time has come, keeps memory reserved ahead, lets the data plane maintain.
+  // Ends blocks whose time has come, keeps memory reserved ahead, cuts segments back that a holder
+  // made longer, lets the data plane maintain.
   // Whether anything grew: then it is worth looking again soon.
   bool housekeep();
 
@@ -116,6 +117,7 @@ class Registry {
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
   void recover(Worker& worker, const std::string& text);
   void forget_retired();
+  void cut_back(const SegmentFile& segment, const std::string& whose);
 
   WorkerId own_worker_{};
   SegmentFile control_file_;

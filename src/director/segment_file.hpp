@@ -35,6 +35,8 @@ class SegmentFile {
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t bytes) const {
     return segment_.reserve(offset, bytes);
   }
+  // See SharedSegment.
+  [[nodiscard]] std::uint64_t cut_back() const noexcept { return segment_.cut_back(); }
   [[nodiscard]] std::span<std::byte> memory() const noexcept {
     return {mapping_.data(), static_cast<std::size_t>(mapping_.bytes())};
   }

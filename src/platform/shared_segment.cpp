@@ -135,6 +135,14 @@ Result<void> SharedSegment::reserve(std::uint64_t offset, std::uint64_t bytes) c
   return {};
 }
 
+std::uint64_t SharedSegment::cut_back() const noexcept {
+  struct stat status {};
+  if (::fstat(fd(), &status) != 0) return 0;
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size <= bytes_ || ::ftruncate(fd(), static_cast<off_t>(bytes_)) != 0) return 0;
+  return size - bytes_;
+}
+
 Result<Mapping> SharedSegment::map(Access access) const {
   return Mapping::from_fd(fd(), bytes_, access);
 }

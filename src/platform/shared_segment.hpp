@@ -66,6 +66,10 @@ class SharedSegment {
   // call can be repeated. invalid_argument: outside the segment. Costs about 0.3 ms per MiB.
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t bytes) const;
 
+  // Takes back what was added to the end of the file after this object was made; whoever mapped
+  // that loses it. Returns how many bytes those were; 0 also when the system refused.
+  [[nodiscard]] std::uint64_t cut_back() const noexcept;
+
   [[nodiscard]] Result<SegmentStatus> status() const { return segment_status(fd()); }
   [[nodiscard]] Result<Mapping> map(Access access) const;
 
