@@ -69,7 +69,9 @@ class SandboxLauncher final : public Launcher {
     program.arguments = launch.script.command;
     const auto temporary = make_temporary(launch.scope, program.user);
     if (!temporary) return tl::unexpected(temporary.error());
-    program.environment = environment_of(launch, *temporary);
+    program.environment = environment_of(launch, program.user, *temporary);
+    // An ordinary user who names itself: there is nothing to change, and no right to.
+    if (program.user && program.user->uid == ::geteuid() && ::geteuid() != 0) program.user.reset();
     program.working_folder = launch.script.cwd.value_or(suite_.folder);
     if (confinement_ == Confinement::sandbox) {
       program.sandbox = policy_of(launch.script, command, *temporary);
@@ -96,7 +98,10 @@ class SandboxLauncher final : public Launcher {
   [[nodiscard]] Result<fs::path> make_temporary(
       const std::string& scope, const std::optional<platform::UserIds>& user) const {
     fs::path folder = temporary_of(scope);
-    ::mkdir(folder.parent_path().c_str(), 0711);
+    // Of other users too, whatever the umask is.
+    if (::mkdir(folder.parent_path().c_str(), 0711) == 0) {
+      ::chmod(folder.parent_path().c_str(), 0711);
+    }
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
       return platform::fail_errno("make folder", folder.native());
     }
@@ -114,9 +119,14 @@ class SandboxLauncher final : public Launcher {
     return unknown || folders_overlap(folder, paths_.directory) ? fs::path() : folder;
   }
 
-  [[nodiscard]] std::vector<std::string> environment_of(const Launch& launch,
-                                                        const fs::path& temporary) const {
+  [[nodiscard]] std::vector<std::string> environment_of(
+      const Launch& launch, const std::optional<platform::UserIds>& user,
+      const fs::path& temporary) const {
     auto variables = own_environment();
+    if (user) {  // what many programs read at start would be a folder that is closed to them
+      variables["HOME"] = user->home;
+      variables["USER"] = *launch.script.user;
+    }
     if (const fs::path own = program_folder(); !own.empty()) {
       std::string& path = variables["PATH"];
       path.append(path.empty() ? "" : ":").append(own.native());

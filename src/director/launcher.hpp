@@ -1,7 +1,7 @@
 // Starts a script's process: its command, environment, sandbox and user.
 //
-// Environment: PATH, HOME, LANG, LC_*, TERM, TZ and USER of the director, TMPDIR of the worker
-// slot, what `env` of the suite says, and
+// Environment: PATH, HOME, LANG, LC_*, TERM, TZ and USER of the director (with `user =` HOME and
+// USER are that user's), TMPDIR of the worker slot, what `env` of the suite says, and
 //   SESSIONBLOCKS_SOCKET, SESSIONBLOCKS_SCOPE, SESSIONBLOCKS_TOKEN
 // Nothing else is passed on: a director's environment may hold secrets.
 #pragma once

@@ -38,6 +38,8 @@ struct Machine {
   std::vector<std::filesystem::path> program_folders = {"/usr/local/bin",  "/usr/bin",  "/bin",
                                                         "/usr/local/sbin", "/usr/sbin", "/sbin"};
   std::function<bool(const std::string&)> user_exists;  // empty: users are not checked
+  // Whether the director's user may start a process as that one; empty: not checked.
+  std::function<bool(const std::string&)> may_become;
 };
 
 // All problems, in the order of the file; empty when the suite can run.

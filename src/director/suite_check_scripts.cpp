@@ -105,10 +105,15 @@ void check_folders(SuiteChecker& checker, const ScriptSpec& script) {
 void check_user(SuiteChecker& checker, const ScriptSpec& script) {
   if (!script.user) return;
   const auto& exists = checker.machine().user_exists;
+  const auto& may_become = checker.machine().may_become;
   const bool usable = !script.user->empty() && !has_zero_byte(*script.user);
-  if (usable && (!exists || exists(*script.user))) return;
-  checker.note(script.where.at("user"),
-               "user " + quote(*script.user) + " is unknown on this machine");
+  if (!usable || (exists && !exists(*script.user))) {
+    checker.note(script.where.at("user"),
+                 "user " + quote(*script.user) + " is unknown on this machine");
+  } else if (may_become && !may_become(*script.user)) {
+    checker.note(script.where.at("user"),
+                 "user " + quote(*script.user) + ": only root can start a script as another user");
+  }
 }
 
 void check_env(SuiteChecker& checker, const ScriptSpec& script) {

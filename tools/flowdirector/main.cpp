@@ -5,6 +5,7 @@
 // line is wrong (nothing was started), 124 a script passed its time limit.
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -50,6 +51,10 @@ director::Machine this_machine(const director::RuntimePaths& paths, const fs::pa
   machine.protected_folders = {{paths.directory, "runtime folder"}, {logs, "log folder"}};
   machine.user_exists = [](const std::string& name) {
     return platform::find_user(name).has_value();
+  };
+  machine.may_become = [](const std::string& name) {
+    const auto user = platform::find_user(name);
+    return ::geteuid() == 0 || (user && user->uid == ::geteuid());
   };
   return machine;
 }
