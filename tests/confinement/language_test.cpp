@@ -63,7 +63,7 @@ grants = { worker = "rw", reader = "r" }
 [script.reader]
 command = ["./attacker", "read", "result"]
 restart = "never"
-timeout = "90s"
+timeout = "40s"
 [script.worker]
 restart = "never"
 timeout = "90s"
@@ -83,11 +83,21 @@ bool has_mounts(const SuiteRun& run) {
   return run.err().find("without: ") == std::string::npos;
 }
 
+// multiprocessing keeps its locks in /dev/shm.
+bool lacks_shm(const SuiteRun& run, const std::string& file) {
+  const auto said = [&run](const char* step) { return run.err().find(step) != std::string::npos; };
+  return file == "job.py" && (said("enter a mount namespace") || said("mount a private /dev/shm"));
+}
+
 void check_works(SuiteRun& run, const std::string& file, const char* text,
                  const std::string& result) {
   run.copy_program(ATTACKER);
   run.write_file(file, text);
   const int code = run.run();
+  if (lacks_shm(run, file)) {
+    WARN("skipped: no /dev/shm of its own is permitted here");
+    return;
+  }
   INFO(run.err());
   CHECK(code == 0);
   CHECK(run.out() == result + "\n");
