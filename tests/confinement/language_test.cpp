@@ -80,7 +80,7 @@ bool present(const char* program) {
 }
 
 bool has_mounts(const SuiteRun& run) {
-  return run.err().find("without: ") == std::string::npos;
+  return run.err().find("without: enter a mount namespace") == std::string::npos;
 }
 
 // multiprocessing keeps its locks in /dev/shm.
