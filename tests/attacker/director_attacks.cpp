@@ -16,20 +16,23 @@ Outcome ask(const Scene& scene, Message request) {
   return reply ? succeeded() : refused_with(reply.error().code());
 }
 
-// A new connection that introduces itself like this; succeeded when it got anywhere but to the
-// attacker's own scope, where it may be.
-Outcome attach_anew(const Scene& scene, Message hello) {
+// Whether a worker that asks for another place may be given its own instead.
+enum class OwnPlace : std::uint8_t { is_refusal, is_success };
+
+// A new connection that introduces itself like this.
+Outcome attach_anew(const Scene& scene, Message hello, OwnPlace own = OwnPlace::is_refusal) {
   DirectorClient other(scene.socket, std::chrono::milliseconds(10'000));
   other.introduce_with(std::move(hello));
   const auto attached = other.connect();
   if (!attached) return refused_with(attached.error().code());
-  return (*attached)->fields["scope"] == scene.scope ? refused_with(Errc::denied) : succeeded();
+  const bool is_own = (*attached)->fields["scope"] == scene.scope;
+  return is_own && own == OwnPlace::is_refusal ? refused_with(Errc::denied) : succeeded();
 }
 
 Outcome reconnect_as(const Scene& scene, std::uint32_t worker) {
   Message hello = attach_request({}, {});
   hello["worker"] = worker;
-  return attach_anew(scene, std::move(hello));
+  return attach_anew(scene, std::move(hello), OwnPlace::is_success);
 }
 
 // The sibling's numbers with the proof of the own token.
@@ -111,13 +114,14 @@ void add_director_attacks(Attacks& attacks) {
     return attach_anew(scene, attach_request({}, scene.sibling_token));
   });
   add("a child with a forged token", Where::child, [](const Scene& scene) {
-    return attach_anew(scene, attach_request({}, forged_token(scene)));
+    return attach_anew(scene, attach_request({}, forged_token(scene)), OwnPlace::is_success);
   });
   add("a child with its own token for another scope", Where::child, [](const Scene& scene) {
     return attach_anew(scene, attach_request(scene.sibling.scope, scene.token));
   });
-  add("a child without a token", Where::child,
-      [](const Scene& scene) { return attach_anew(scene, attach_request(scene.scope, {})); });
+  add("a child without a token", Where::child, [](const Scene& scene) {
+    return attach_anew(scene, attach_request(scene.scope, {}), OwnPlace::is_success);
+  });
   add("come back as the sibling's worker", Where::worker,
       [](const Scene& scene) { return reconnect_as(scene, scene.sibling.worker); });
   add("come back as the director's worker", Where::worker,
