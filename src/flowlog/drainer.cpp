@@ -104,7 +104,8 @@ void Drainer::find_lanes() {
   const std::lock_guard lock(workers_lock_);
   for (auto& [id, worker] : workers_) lanes_changed_ = find_lanes(id, worker) || lanes_changed_;
   if (!std::exchange(lanes_changed_, false)) return;
-  lanes_.clear();
+  forget_drained();
+  lanes_ = kept_;
   for (const auto& [id, worker] : workers_) {
     lanes_.insert(lanes_.end(), worker.lanes.begin(), worker.lanes.end());
   }
@@ -133,10 +134,6 @@ BlockRef Drainer::told_open_of(WorkerId worker, unsigned open) const {
 }
 
 Result<void> Drainer::drain_fully(WorkerId worker) {
-  struct Target {
-    std::shared_ptr<Lane> lane;
-    std::uint64_t end;
-  };
   std::vector<Target> targets;
   {
     const std::lock_guard lock(workers_lock_);
@@ -149,40 +146,68 @@ Result<void> Drainer::drain_fully(WorkerId worker) {
     for (const auto& lane : at->second.lanes) targets.push_back({lane, lane->published()});
   }
   if (targets.empty()) return {};
+  if (!wait_for(targets)) return fail(Errc::io_error, "the log cannot be written");
+  return {};
+}
+
+bool Drainer::wait_for(const std::vector<Target>& targets) {
   {
     const std::lock_guard lock(nap_lock_);
     hurry_ = true;
   }
   nap_.notify_all();
-  const bool is_done = writer_->wait_until([&] {
+  return writer_->wait_until([&] {
     return std::all_of(targets.begin(), targets.end(), [](const Target& target) {
       return target.lane->is_forged() || target.lane->released() >= target.end;
     });
   });
-  if (!is_done) return fail(Errc::io_error, "the log cannot be written");
-  return {};
+}
+
+void Drainer::leave_undrained(Lane& lane) {
+  Note note;
+  note.kind = NoteKind::undrained;
+  note.worker = lane.ref().worker;
+  note.lane = lane.ref().lane;
+  note.number = lane.detach();
+  if (note.number != 0) writer_->add_note(std::move(note));
 }
 
 void Drainer::remove_worker(WorkerId worker) {
-  (void)drain_fully(worker);  // a disk that refuses: what was copied is kept, the rest is a gap
-  std::vector<std::shared_ptr<Lane>> lanes;
+  (void)drain_fully(worker);
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  if (at == workers_.end()) return;
+  forget_drained();
+  std::uint64_t room = kMaxKeptCells;
+  for (const auto& lane : kept_) room -= std::min(room, lane->published() - lane->released());
+  for (const auto& lane : at->second.lanes) {
+    const std::uint64_t end = lane->published();
+    const bool has_room = end == UINT64_MAX || end - lane->released() <= room;
+    if (!has_room || !writer_->waits_for_disk()) {
+      leave_undrained(*lane);
+    } else if (const std::uint64_t cells = lane->keep_rest(); cells != 0) {
+      kept_.push_back(lane);
+      room -= std::min(room, cells);
+    }
+  }
+  // Out of the map under the same lock: nobody finds further lanes in memory that is about to go.
+  workers_.erase(at);
+  lanes_changed_ = true;
+}
+
+void Drainer::forget_drained() {
+  std::erase_if(kept_, [](const auto& lane) { return lane->is_done(); });
+}
+
+void Drainer::drain_kept() {
+  std::vector<Target> targets;
   {
-    // First out of the map: then nobody finds further lanes in memory that is about to go.
     const std::lock_guard lock(workers_lock_);
-    const auto at = workers_.find(worker);
-    if (at == workers_.end()) return;
-    lanes = std::move(at->second.lanes);
-    workers_.erase(at);
-    lanes_changed_ = true;
+    for (const auto& lane : kept_) targets.push_back({lane, lane->published()});
   }
-  for (const auto& lane : lanes) {
-    Note note;
-    note.kind = NoteKind::undrained;
-    note.worker = lane->ref().worker;
-    note.lane = lane->ref().lane;
-    note.number = lane->detach();
-    if (note.number != 0) writer_->add_note(std::move(note));
-  }
+  if (targets.empty() || wait_for(targets)) return;
+  const std::lock_guard lock(workers_lock_);
+  for (const auto& lane : kept_) leave_undrained(*lane);
 }
 
 std::vector<Note> Drainer::counts_of(WorkerId worker) const {

@@ -48,8 +48,12 @@ class Drainer {
   // in the log; a lane that turned out forged is not waited for. io_error: the disk refuses;
   // not_found: no such worker.
   [[nodiscard]] Result<void> drain_fully(WorkerId worker);
-  // Drains, as far as the disk takes it, and lets go of the memory.
+  // Drains, and lets go of the memory. What the disk does not take now is copied, up to
+  // kMaxKeptCells, and drained later; beyond that a note says how much is missing.
+  static constexpr std::uint64_t kMaxKeptCells = std::uint64_t{4} << 20U;  // 128 MiB
   void remove_worker(WorkerId worker);
+  // Waits until what removed workers left is in the log, or the disk refuses.
+  void drain_kept();
   // Operations of a worker that have no records, as the worker itself counted them.
   [[nodiscard]] std::vector<Note> counts_of(WorkerId worker) const;
 
@@ -67,6 +71,14 @@ class Drainer {
     std::uint64_t ring_records = 0;
   };
 
+  struct Target {
+    std::shared_ptr<Lane> lane;
+    std::uint64_t end;
+  };
+  [[nodiscard]] bool wait_for(const std::vector<Target>& targets);
+  void leave_undrained(Lane& lane);
+  void forget_drained();  // of kept_, under workers_lock_
+
   void run();
   // Adds the lanes that threads took since the last look; whether there were any. Under
   // workers_lock_.
@@ -82,6 +94,7 @@ class Drainer {
   LogEvents events_;
   mutable std::mutex workers_lock_;
   std::map<WorkerId, Worker> workers_;        // under workers_lock_
+  std::vector<std::shared_ptr<Lane>> kept_;   // of removed workers, under workers_lock_
   std::vector<std::shared_ptr<Lane>> lanes_;  // drain thread: what pass() looks at
   bool lanes_changed_ = false;                // under workers_lock_: lanes_ is out of date
   Batch* spare_ = nullptr;                    // drain thread

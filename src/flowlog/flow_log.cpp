@@ -23,6 +23,7 @@ Result<std::unique_ptr<FlowLog>> FlowLog::open(FlowLogConfig config, LogEvents e
 FlowLog::~FlowLog() {
   // Workers that are still there go on with the next director: their rings keep what is left.
   for (const WorkerId worker : workers_) (void)drainer_.drain_fully(worker);
+  drainer_.drain_kept();
   drainer_.stop();
   writer_.stop();
 }

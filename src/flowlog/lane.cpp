@@ -1,6 +1,7 @@
 #include "flowlog/lane.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "layout/node.hpp"
 
@@ -159,6 +160,32 @@ std::uint64_t Lane::detach() {
   const bool is_honest = !is_forged() && ring_->is_plausible(written, released(), taken_);
   ring_.reset();
   return is_honest ? written - taken_ : 0;
+}
+
+std::uint64_t Lane::keep_rest() {
+  const std::lock_guard lock(memory_);
+  if (!ring_) return 0;
+  const std::uint64_t written = ring_->written();
+  const bool is_honest = !is_forged() && ring_->is_plausible(written, released(), taken_);
+  if (!is_honest || written == taken_) {
+    ring_.reset();
+    return 0;
+  }
+  auto kept = std::make_unique<Kept>();
+  kept->cells.reset(
+      static_cast<RingCell*>(std::calloc(static_cast<std::size_t>(capacity_), sizeof(RingCell))));
+  if (kept->cells == nullptr) throw std::bad_alloc();
+  for (std::uint64_t at = taken_; at < written;) {
+    const std::uint64_t place = at & (capacity_ - 1);
+    const std::uint64_t count = std::min(written - at, capacity_ - place);
+    ring_->copy(at, {kept->cells.get() + place, static_cast<std::size_t>(count)});
+    at += count;
+  }
+  kept->head.ring_written.store(written, std::memory_order_relaxed);
+  kept->head.ring_drained.store(released(), std::memory_order_relaxed);
+  ring_.emplace(kept->head, kept->cells.get(), capacity_);
+  kept_ = std::move(kept);
+  return written - taken_;
 }
 
 }  // namespace sessionblocks::flowlog

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -103,15 +104,30 @@ class Lane {
   [[nodiscard]] std::uint64_t published() const;
   // Director: the memory goes. Returns how many published cells were never taken.
   [[nodiscard]] std::uint64_t detach();
+  // The same, but what was not taken is copied first, and taken from there later. Returns how many
+  // cells that are; 0: the lane is detached.
+  [[nodiscard]] std::uint64_t keep_rest();
+  // What was published is in the log, or never will be.
+  [[nodiscard]] bool is_done() const { return is_forged() || released() >= published(); }
 
  private:
   void learn_from(std::span<const RingCell> cells, KeyBook& keys) const;
+
+  // A ring of the log's own, for what a worker left. Most of its cells are never touched.
+  struct Kept {
+    struct Free {
+      void operator()(RingCell* cells) const noexcept { std::free(cells); }
+    };
+    layout::LaneHead head{};
+    std::unique_ptr<RingCell, Free> cells;
+  };
 
   LaneRef lane_;
   std::uint64_t capacity_;
   std::shared_ptr<OpenTable> opens_;
   mutable std::mutex memory_;            // held for one copy at a time
   std::optional<AuditRingReader> ring_;  // none: detached
+  std::unique_ptr<Kept> kept_;           // under memory_: what ring_ reads, once that is ours
   std::uint64_t taken_;                  // drain thread, under memory_
   std::uint64_t scanned_;                // writer thread, under memory_
   std::atomic<std::uint64_t> released_;

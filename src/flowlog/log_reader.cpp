@@ -17,6 +17,19 @@ Result<LogReader> LogReader::open(std::string folder) {
   return LogReader(std::move(folder));
 }
 
+Result<void> LogReader::end_here() {
+  auto numbers = log_files(folder_);
+  if (!numbers) return tl::unexpected(std::move(numbers).error());
+  if (numbers->empty()) return {};
+  auto file = platform::DiskFile::open_read(folder_ + "/" + log_file_name(numbers->back()));
+  if (!file) return tl::unexpected(std::move(file).error());
+  auto bytes = file->size_bytes();
+  if (!bytes) return tl::unexpected(std::move(bytes).error());
+  last_file_ = numbers->back();
+  last_bytes_ = *bytes;
+  return {};
+}
+
 Place LogReader::place() const {
   return {log_file_name(file_number_), place_at_};
 }
@@ -44,6 +57,9 @@ Result<bool> LogReader::next(Entry& entry) {
 Result<bool> LogReader::next_frame(Entry& entry) {
   entry.kind = EntryKind::record;
   while (true) {
+    const bool is_past = file_number_ > last_file_ || (scanner_ && file_number_ == last_file_ &&
+                                                       scanner_->next_at() >= last_bytes_);
+    if (is_past) return false;
     if (!scanner_) {
       auto opened = next_file(entry);
       if (!opened || !*opened || entry.kind == EntryKind::problem) return opened;
@@ -99,6 +115,7 @@ Result<bool> LogReader::pass_damage(Step step, Entry& entry) {
     // Torn at the very end: perhaps being written; the scanner stays where it is.
     if (is_newest && step == Step::torn) {
       has_torn_tail_ = true;
+      place_at_ = at;
       return false;
     }
     // A write may have ended, and a rotation come, since we looked: then it is whole by now.

@@ -39,9 +39,12 @@ class LogReader {
   // not_found: no such folder, or no log file in it.
   [[nodiscard]] static Result<LogReader> open(std::string folder);
 
+  // From now on next() gives what is in the files at this moment, and no more: a busy writer would
+  // keep a reader for ever. io_error.
+  [[nodiscard]] Result<void> end_here();
   // False: nothing more for now. io_error: reading failed.
   [[nodiscard]] Result<bool> next(Entry& entry);
-  // Where the frame of the last entry begins.
+  // Where the frame of the last entry begins, or the torn tail when next() has just met that.
   [[nodiscard]] Place place() const;
   // Names as of the last entry.
   [[nodiscard]] const LogState& state() const noexcept { return state_; }
@@ -76,6 +79,8 @@ class LogReader {
   bool takes_any_lane_ = false;
   bool takes_any_note_ = false;
   std::uint64_t place_at_ = 0;
+  std::uint64_t last_file_ = UINT64_MAX;  // end_here: its number, and how much of it counts
+  std::uint64_t last_bytes_ = UINT64_MAX;
   bool has_torn_tail_ = false;
   std::string pending_;  // a problem to be given before frame_ is taken
   Instance instance_{};

@@ -64,6 +64,7 @@ class LogWriter {
   [[nodiscard]] bool is_refused() const noexcept {
     return refused_.load(std::memory_order_acquire);
   }
+  [[nodiscard]] bool waits_for_disk() const noexcept { return on_full_disk_ == OnFullDisk::wait; }
   [[nodiscard]] LogTotals totals() const noexcept;
   // LogFile::findings.
   [[nodiscard]] const std::vector<LogEvent>& findings() const noexcept { return file_.findings(); }

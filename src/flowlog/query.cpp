@@ -1,7 +1,5 @@
 #include "flowlog/query.hpp"
 
-#include <array>
-
 #include "flowlog/text.hpp"
 
 namespace sessionblocks::flowlog {
@@ -98,22 +96,63 @@ void put_record(JsonObject& json, const LogRecord& record, const LogState& state
   if (record.count != 1) json.number("count", record.count);
 }
 
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text + ' ';
+// One column after the other, each as wide as what it usually holds: rows are shown as they come,
+// so the widest cell is not known.
+class Row {
+ public:
+  Row& left(std::string_view cell, std::size_t width) {
+    line_.append(cell).append(cell.size() < width ? width - cell.size() : 0, ' ').append(2, ' ');
+    return *this;
+  }
+  Row& right(std::string_view cell, std::size_t width) {
+    line_.append(cell.size() < width ? width - cell.size() : 0, ' ').append(cell).append(2, ' ');
+    return *this;
+  }
+  [[nodiscard]] std::string end() {
+    line_.erase(line_.find_last_not_of(' ') + 1);
+    return std::move(line_);
+  }
+
+ private:
+  std::string line_;
+};
+
+struct Cells {
+  std::string time, worker, scope, block, operation, outcome, version, bytes, key;
+};
+
+std::string row_of(const Cells& cells) {
+  return Row()
+      .left(cells.time, 24)
+      .right(cells.worker, 6)
+      .left(cells.scope, 20)
+      .left(cells.block, 12)
+      .left(cells.operation, 15)
+      .left(cells.outcome, 10)
+      .right(cells.version, 8)
+      .right(cells.bytes, 8)
+      .left(cells.key, 0)
+      .end();
 }
 
-std::string columns(const std::array<std::string, 8>& cells) {
-  constexpr std::array<std::size_t, 8> kWidths = {24, 24, 12, 15, 14, 20, 8, 0};
-  std::string line;
-  for (std::size_t i = 0; i < cells.size(); ++i) line += padded(cells[i], kWidths[i]);
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
+void put_worker(Cells& cells, std::uint32_t worker, const LogState& state) {
+  if (worker == 0) return;
+  cells.worker = std::to_string(worker);
+  cells.scope = escaped(state.scope_of(worker));
 }
 
-std::string who_text(std::uint32_t worker, const LogState& state) {
-  if (worker == 0) return "-";
-  return escaped(state.scope_of(worker)) + "!" + std::to_string(worker);
+// Words that a worker's record has too would mislead; these are the director's.
+std::string note_text(const Note& note) {
+  if (note.kind == NoteKind::worker_added || note.kind == NoteKind::opened) return {};
+  std::string text = escaped(note.text);
+  if (note.kind == NoteKind::counted) {
+    text = note.block.word == 0 ? std::to_string(note.number) + " operations lost to full rings"
+                                : std::to_string(note.number) + " reads and " +
+                                      std::to_string(note.second) + " writes without records";
+  } else if (note.kind == NoteKind::undrained) {
+    text = std::to_string(note.number) + " ring cells that the disk did not take";
+  }
+  return text;
 }
 
 }  // namespace
@@ -172,34 +211,41 @@ std::string json_line(const Entry& entry, const LogState& state) {
 }
 
 std::string table_head() {
-  return columns({"TIME", "WORKER", "BLOCK", "OPERATION", "OUTCOME", "VERSION", "SIZE", "KEY"});
+  return row_of({"TIME (UTC)", "WORKER", "SCOPE", "BLOCK", "OPERATION", "OUTCOME", "VERSION",
+                 "BYTES", "KEY OR NOTE"});
 }
 
 std::string table_row(const Entry& entry, const LogState& state) {
   const LogRecord& record = entry.record;
-  const std::string time = utc_text(record.unix_ms);
-  switch (entry.kind) {
-    case EntryKind::problem:
-      return "PROBLEM " + escaped(entry.problem);
-    case EntryKind::gap:
-      return columns({time, who_text(record.lane.worker, state), "-", "missing", "-", "-",
-                      std::to_string(entry.cells), ""});
-    case EntryKind::note:
-      return columns(
-          {time, who_text(entry.note.worker, state),
-           entry.note.block.word == 0 ? "-" : escaped(block_text(entry.note.block.block(), state)),
-           std::string(word(entry.note.kind)), "-", "-", "-", escaped(entry.note.text)});
-    case EntryKind::record:
-      break;
+  if (entry.kind == EntryKind::problem) return "PROBLEM " + escaped(entry.problem);
+  Cells cells;
+  cells.time = utc_text(record.unix_ms);
+  if (entry.kind == EntryKind::gap) {
+    put_worker(cells, record.lane.worker, state);
+    cells.operation = "missing";
+    cells.key = std::to_string(entry.cells) + " ring cells, counted but not kept";
+    return row_of(cells);
   }
-  std::string op(word(record.op));
-  if (record.count != 1) op += " x" + std::to_string(record.count);
-  std::string key = escaped(record.key);
-  if (!record.has_key && record.key_id != 0) key = "id " + std::to_string(record.key_id);
-  return columns({time, who_text(record.lane.worker, state),
-                  escaped(block_text(record.block.block(), state)), op,
-                  outcome_text(record.outcome), std::to_string(record.version),
-                  std::to_string(record.value_bytes), key});
+  if (entry.kind == EntryKind::note) {
+    put_worker(cells, entry.note.worker, state);
+    if (entry.note.block.word != 0) {
+      cells.block = escaped(block_text(entry.note.block.block(), state));
+    }
+    cells.operation = word(entry.note.kind);
+    cells.key = note_text(entry.note);
+    return row_of(cells);
+  }
+  put_worker(cells, record.lane.worker, state);
+  cells.block = escaped(block_text(record.block.block(), state));
+  cells.operation = word(record.op);
+  if (record.count != 1) cells.operation += " x" + std::to_string(record.count);
+  cells.outcome = outcome_text(record.outcome);
+  cells.version = std::to_string(record.version);
+  cells.bytes = std::to_string(record.value_bytes);
+  cells.key = escaped(record.key);
+  if (!record.has_key && record.key_id != 0)
+    cells.key = "(id " + std::to_string(record.key_id) + ")";
+  return row_of(cells);
 }
 
 }  // namespace sessionblocks::flowlog

@@ -18,6 +18,8 @@ struct VerifyReport {
   std::uint64_t operations = 0;  // records with their counts
   std::uint64_t notes = 0;
   std::uint64_t lanes = 0;
+  std::uint64_t files = 0;
+  std::string first_file;           // older ones: removed to keep the disk budget, or by somebody
   std::uint64_t missing_cells = 0;  // stated by gaps: counted, not kept
   std::uint64_t problems = 0;
   std::string first_problem;  // what and, if it has one, which lane

@@ -19,6 +19,7 @@ struct LogArguments {
   std::optional<std::uint32_t> worker;
   std::optional<std::string> key;
   std::optional<std::string> prefix;
+  bool is_base64 = false;
   std::vector<std::string> ops;
   std::string outcome;
   std::string since;
@@ -77,8 +78,13 @@ Result<flowlog::Query> query_of(const LogArguments& arguments) {
   query.block = arguments.block;
   query.scope = arguments.scope;
   query.worker = arguments.worker;
-  query.key = arguments.key;
-  query.key_prefix = arguments.prefix;
+  for (const auto& [typed, wanted] :
+       {std::pair(&arguments.key, &query.key), std::pair(&arguments.prefix, &query.key_prefix)}) {
+    if (!*typed) continue;
+    auto key = key_of(**typed, arguments.is_base64);
+    if (!key) return tl::unexpected(key.error());
+    *wanted = std::move(*key);
+  }
   for (const std::string& op : arguments.ops) {
     if (auto added = add_op(query, op); !added) return tl::unexpected(added.error());
   }
@@ -97,6 +103,9 @@ Result<flowlog::Query> query_of(const LogArguments& arguments) {
     if (!time) return tl::unexpected(time.error());
     query.to_unix_ms = *time;
   }
+  if (query.from_unix_ms && query.to_unix_ms && *query.from_unix_ms >= *query.to_unix_ms) {
+    return fail(Errc::invalid_argument, "--since is not before --until");
+  }
   return query;
 }
 
@@ -110,6 +119,36 @@ Result<std::string> folder_of(const Options& options, const LogArguments& argume
   return system->paths().logs().native();
 }
 
+// What Errc advises is meant for those who use blocks.
+Result<ExitCode> explain(const std::string& folder, const Error& error) {
+  if (error == Errc::not_found) {
+    say("no audit log in " + folder +
+        ": its director keeps none (--no-log) or keeps it elsewhere; name that folder with "
+        "--log-dir");
+    return ExitCode::not_found;
+  }
+  if (error == Errc::denied) {
+    say("audit log in " + folder + ": " + error.context() +
+        "; read it as the user whose director wrote it");
+    return ExitCode::denied;
+  }
+  return tl::unexpected(error);
+}
+
+std::string line_of(const flowlog::Entry& entry, const flowlog::LogReader& reader, Format format) {
+  if (entry.kind == flowlog::EntryKind::problem) {
+    const flowlog::Place place = reader.place();
+    if (format == Format::json) {
+      return Json{{"problem", entry.problem}, {"file", place.file}, {"offset", place.offset}}
+          .dump();
+    }
+    return "PROBLEM in " + place.file + " at byte " + std::to_string(place.offset) + ": " +
+           readable(entry.problem);
+  }
+  return format == Format::json ? flowlog::json_line(entry, reader.state())
+                                : flowlog::table_row(entry, reader.state());
+}
+
 Result<ExitCode> show_log(const Options& options, LogArguments arguments) {
   arguments.scope = options.scope;
   const auto query = query_of(arguments);
@@ -119,22 +158,21 @@ Result<ExitCode> show_log(const Options& options, LogArguments arguments) {
   const auto folder = folder_of(unscoped, arguments);
   if (!folder) return tl::unexpected(folder.error());
   auto reader = flowlog::LogReader::open(*folder);
-  if (!reader) return tl::unexpected(reader.error());
-  const bool as_json = options.format == Format::json;
-  if (!as_json) print(flowlog::table_head() + "\n");
+  if (!reader) return explain(*folder, reader.error());
+  if (auto ended = reader->end_here(); !ended) return explain(*folder, ended.error());
   bool has_problem = false;
+  bool has_head = options.format == Format::json;
   flowlog::Entry entry;
   for (;;) {
     const auto more = flowlog::next_match(*reader, *query, entry);
-    if (!more) return tl::unexpected(more.error());
+    if (!more) return explain(*folder, more.error());
+    if (!std::exchange(has_head, true)) print(flowlog::table_head() + "\n");
     if (!*more) break;
     has_problem = has_problem || entry.kind == flowlog::EntryKind::problem;
-    print((as_json ? flowlog::json_line(entry, reader->state())
-                   : flowlog::table_row(entry, reader->state())) +
-          "\n");
+    print(line_of(entry, *reader, options.format) + "\n");
   }
   if (!has_problem) return ExitCode::ok;
-  say("the log has damage; sessionctl log verify says where");
+  say("the log has damage; sessionctl log verify counts it");
   return ExitCode::findings;
 }
 
@@ -142,11 +180,12 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
   const auto folder = folder_of(options, arguments);
   if (!folder) return tl::unexpected(folder.error());
   const auto report = flowlog::verify(*folder);
-  if (!report) return tl::unexpected(report.error());
+  if (!report) return explain(*folder, report.error());
   if (options.format == Format::json) {
     Json object = {{"whole", report->is_whole()},      {"records", report->records},
                    {"operations", report->operations}, {"notes", report->notes},
                    {"lanes", report->lanes},           {"missing_cells", report->missing_cells},
+                   {"files", report->files},           {"first_file", report->first_file},
                    {"problems", report->problems},     {"torn_tail", report->has_torn_tail}};
     if (!report->is_whole()) {
       object["first_problem"] = report->first_problem;
@@ -163,19 +202,33 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
 }  // namespace
 
 void add_log_command(CLI::App& app, Invocation& invocation) {
-  auto* const log = app.add_subcommand("log", "the audit log, oldest first; --scope PATH too");
+  auto* const log = app.add_subcommand(
+      "log", "what workers did to blocks, oldest first (-o json: one object a line)");
   auto arguments = std::make_shared<LogArguments>();
-  log->add_option("--log-dir", arguments->folder, "its folder, when it is not the system's");
-  log->add_option("--block", arguments->block, "of this block, a name or #ID");
-  log->add_option("--worker", arguments->worker, "by this worker");
-  log->add_option("--key", arguments->key, "on this key");
-  log->add_option("--prefix", arguments->prefix, "on keys that begin so");
+  log->footer(
+      "Every option narrows the list; --scope PATH too: by that scope and those below it.\n"
+      "Times are UTC. BYTES is the size of the value, VERSION the version that the entry had or "
+      "got.\n\n" +
+      app.get_footer());
+  log->add_option("--log-dir", arguments->folder,
+                  "where the log is, when not in the runtime folder")
+      ->option_text("FOLDER");
+  log->add_option("--block", arguments->block, "on this block, a name or #ID")
+      ->option_text("BLOCK");
+  log->add_option("--worker", arguments->worker, "by this worker")->option_text("ID");
+  log->add_option("--key", arguments->key, "on this key")->option_text("KEY");
+  log->add_option("--prefix", arguments->prefix, "on keys that begin so")->option_text("TEXT");
+  log->add_flag("--base64", arguments->is_base64, "--key and --prefix are base64");
   log->add_option("--op", arguments->ops, "reads, writes, or operations such as put,erase")
       ->delimiter(',')
-      ->allow_extra_args(false);
-  log->add_option("--outcome", arguments->outcome, "ok, or an error such as not_found");
-  log->add_option("--since", arguments->since, "a duration ago such as 10m, or a UTC time");
-  log->add_option("--until", arguments->until, "the same; not included");
+      ->allow_extra_args(false)
+      ->option_text("OP,...");
+  log->add_option("--outcome", arguments->outcome, "ok, or an error such as not_found")
+      ->option_text("WORD");
+  log->add_option("--since", arguments->since,
+                  "from then on: a duration ago such as 10m, or a UTC time")
+      ->option_text("TIME");
+  log->add_option("--until", arguments->until, "before then, likewise")->option_text("TIME");
   auto* const verify = log->add_subcommand("verify", "prove that the log is whole");
   log->require_subcommand(0, 1);
   log->callback([&invocation, arguments, verify] {
