@@ -1,0 +1,292 @@
+#include "oracle.hpp"
+
+#include <sessionblocks/error.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include "roles.hpp"
+#include "stamp.hpp"
+
+namespace sessionblocks::torture {
+namespace {
+
+constexpr std::size_t kMostTold = 40;  // violations that are printed
+
+[[nodiscard]] bool is_act(const JournalEntry& entry, Act act) noexcept {
+  return entry.act == static_cast<std::uint8_t>(act);
+}
+// How the audit log names what an entry tells of.
+[[nodiscard]] Op op_of(const JournalEntry& entry) noexcept {
+  return is_act(entry, Act::scanned) ? Op::for_each : static_cast<Op>(entry.act);
+}
+[[nodiscard]] bool is_read(Op op) noexcept {
+  return op == Op::get || op == Op::contains || op == Op::visit || op == Op::for_each;
+}
+// What a sound store may answer here.
+[[nodiscard]] bool is_expected(Op op, Errc outcome) noexcept {
+  if (outcome == Errc{}) return true;
+  switch (outcome) {
+    case Errc::not_found:
+      return true;
+    case Errc::conflict:
+      return op == Op::compare_and_set || op == Op::visit;
+    case Errc::exists:
+      return op == Op::add;
+    case Errc::out_of_memory:
+      return !is_read(op);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Oracle::Oracle(Board& board, const KeySet& keys, std::string log_folder, bool logs_reads)
+    : board_(board),
+      keys_(keys),
+      log_folder_(std::move(log_folder)),
+      logs_reads_(logs_reads),
+      states_(keys.size()),
+      history_(keys.size()) {}
+
+void Oracle::complain(const std::string& what) {
+  ++violations_;
+  if (first_violations_.size() < kMostTold) first_violations_.push_back(what);
+}
+
+std::optional<std::set<std::uint32_t>> Oracle::living() const {
+  std::set<std::uint32_t> workers;
+  for (unsigned slot = 0; slot < kSlots; ++slot) {
+    if (lives_[slot].empty() || lives_[slot].back().is_over || lives_[slot].back().worker == 0) {
+      return std::nullopt;
+    }
+    workers.insert(lives_[slot].back().worker);
+  }
+  return workers;
+}
+
+void Oracle::take() {
+  for (unsigned slot = 0; slot < kMostSlots; ++slot) take(slot);
+}
+
+void Oracle::take(unsigned slot) {
+  Journal& journal = board_.slots[slot].journal;
+  // J2 (acquire): pairs with J1.
+  const std::uint64_t ended = journal.ended.load(std::memory_order_acquire);
+  std::uint64_t at = journal.taken.load(std::memory_order_relaxed);
+  taken_ += ended - at;
+  for (; at < ended; ++at) {
+    const JournalEntry& entry = journal.entries[at % kJournalEntries];
+    if (is_act(entry, Act::life_begun)) {
+      lives_[slot].emplace_back();
+      lives_[slot].back().number = static_cast<std::uint32_t>(entry.argument);
+    } else if (is_act(entry, Act::attached)) {
+      lives_[slot].back().worker = static_cast<std::uint32_t>(entry.argument);
+    } else if (is_act(entry, Act::life_ended)) {
+      lives_[slot].back().is_over = true;
+      if (entry.argument == static_cast<std::uint64_t>(LifeEnd::crashed)) {
+        complain("slot " + std::to_string(slot) + " life " +
+                 std::to_string(lives_[slot].back().number) + ": the worker crashed");
+      }
+    } else {
+      lives_[slot].back().entries.push_back(entry);
+    }
+  }
+  journal.taken.store(at, std::memory_order_release);
+}
+
+void Oracle::judge(const std::vector<FoundEntry>& entries) {
+  take();
+  read_log();
+  for (unsigned slot = 0; slot < kMostSlots; ++slot) {
+    for (Life& life : lives_[slot]) match(slot, life);
+    std::erase_if(lives_[slot], [](const Life& life) { return life.is_over; });
+  }
+  for (const auto& [worker, records] : log_records_) {
+    for (const Record& record : records) {
+      complain("the log has a record that nobody knows of: worker " + std::to_string(worker) + " " +
+               std::string(word(record.op)) + " " + keys_.name(record.key) + " version " +
+               std::to_string(record.version));
+    }
+  }
+  log_records_.clear();
+  for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+    std::vector<Done>& done = history_[key];
+    if (done.empty()) continue;
+    if (on_history) on_history(key, done);
+    check_key(keys_.name(key), keys_.is_counter(key), states_[key], done,
+              [this](const std::string& what) { complain(what); });
+    done.clear();
+  }
+  compare(entries);
+}
+
+void Oracle::read_log() {
+  if (!log_) {
+    auto reader = flowlog::LogReader::open(log_folder_);
+    if (!reader) return complain("the log cannot be read: " + reader.error().message());
+    log_.emplace(std::move(*reader));
+  }
+  flowlog::Entry entry;
+  for (;;) {
+    const auto more = log_->next(entry);
+    if (!more) return complain("the log cannot be read: " + more.error().message());
+    if (!*more) return;
+    if (entry.kind == flowlog::EntryKind::problem) complain("the log is damaged: " + entry.problem);
+    if (entry.kind == flowlog::EntryKind::gap) complain("the log has a gap");
+    if (entry.kind != flowlog::EntryKind::record) continue;
+    const flowlog::LogRecord& from = entry.record;
+    if (from.op == Op::define_key || from.op == Op::drop) continue;
+    const std::uint32_t key = from.has_key ? keys_.find(from.key) : KeySet::kNone;
+    if (key == KeySet::kNone) {
+      complain("the log has a record without one of our keys: \"" + from.key + "\"");
+      continue;
+    }
+    Record record;
+    record.version = from.version;
+    record.key = key;
+    record.value_bytes = from.value_bytes;
+    record.outcome = from.outcome;
+    record.op = from.op;
+    records_ += from.count;
+    for (unsigned i = 0; i < from.count; ++i) {
+      log_records_[from.lane.worker].push_back(record);
+    }
+  }
+}
+
+void Oracle::match(unsigned slot, Life& life) {
+  auto& records = log_records_[life.worker];
+  for (const JournalEntry& entry : life.entries) {
+    if (is_act(entry, Act::scanned) && entry.outcome != 0) {
+      complain("slot " + std::to_string(slot) + ": for_each failed: " +
+               std::string(errc_name(static_cast<Errc>(entry.outcome))));
+      continue;
+    }
+    if (!logs_reads_ && is_read(op_of(entry))) {
+      unrecorded(slot, life, entry);
+      continue;
+    }
+    const Record* record = records.empty() ? nullptr : &records.front();
+    match_one(slot, life, entry, record);
+    if (record != nullptr) records.pop_front();
+  }
+  life.entries.clear();
+  // Killed between a scan's record and the callback that would have told of it.
+  if (life.is_over && records.size() == 1 && records.front().op == Op::for_each) {
+    records.pop_front();
+  }
+  if (records.empty()) log_records_.erase(life.worker);
+}
+
+void Oracle::unrecorded(unsigned slot, const Life& life, const JournalEntry& entry) {
+  ++operations_;
+  const auto outcome = static_cast<Errc>(entry.outcome);
+  if (entry.outcome == kNeverEnded) {
+    ++cut_off_;
+  } else if (entry.torn != 0 || !is_expected(op_of(entry), outcome)) {
+    complain(keys_.name(entry.key) + ": slot " + std::to_string(slot) + " life " +
+             std::to_string(life.number) + " " + std::string(word(op_of(entry))) + ": answered " +
+             std::string(errc_name(outcome)) + (entry.torn != 0 ? ", torn" : ""));
+  } else if (entry.version != 0 && outcome == Errc{}) {
+    Record record;
+    record.version = entry.version;
+    add(slot, life, entry, record);
+  }
+}
+
+void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entry,
+                       const Record* record) {
+  const Op op = op_of(entry);
+  const bool was_cut_off = entry.outcome == kNeverEnded;
+  const auto fault = [&](const std::string& what) {
+    complain(keys_.name(entry.key) + ": slot " + std::to_string(slot) + " life " +
+             std::to_string(life.number) + " worker " + std::to_string(life.worker) + " " +
+             std::string(word(op)) + " version " + std::to_string(entry.version) + ": " + what);
+  };
+  ++operations_;
+  if (was_cut_off) {
+    ++cut_off_;
+    if (record == nullptr) return;
+    ++cut_off_done_;
+  }
+  if (record == nullptr) return fault("acknowledged, and the log has no record of it");
+  if (record->op != op || record->key != entry.key) {
+    return fault("its record is of another operation: " + std::string(word(record->op)) + " " +
+                 keys_.name(record->key));
+  }
+  const auto outcome = static_cast<Errc>(was_cut_off ? record->outcome : entry.outcome);
+  if (!is_expected(op, outcome)) return fault("answered " + std::string(errc_name(outcome)));
+  if (outcome == Errc::out_of_memory) ++refused_for_memory_;
+  // What visit showed was recorded before it was found to have changed.
+  const bool same = entry.outcome == record->outcome ||
+                    (op == Op::visit && outcome == Errc::conflict && record->outcome == 0);
+  if (!was_cut_off && !same) fault("its record has another outcome");
+  if (!was_cut_off && entry.version != 0 && entry.version != record->version) {
+    fault("its record has version " + std::to_string(record->version));
+  }
+  if (entry.torn != 0) return fault("the bytes that it saw are no value that anybody writes");
+  add(slot, life, entry, *record);
+}
+
+void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry,
+                 const Record& record) {
+  Done done;
+  done.op = op_of(entry);
+  done.start_ns = entry.start_ns;
+  done.end_ns = entry.end_ns;
+  done.version = record.version;
+  done.written = entry.written;
+  done.seen = entry.seen;
+  done.argument = entry.argument;
+  done.bytes = entry.bytes;
+  done.value_bytes = record.value_bytes;
+  done.ttl_ms = entry.ttl_ms;
+  done.outcome = record.outcome;
+  done.was_cut_off = entry.outcome == kNeverEnded;
+  done.has_value = !done.was_cut_off && is_read(done.op) && done.op != Op::contains &&
+                   entry.outcome == 0;
+  done.slot = slot;
+  done.life = life.number;
+  history_[entry.key].push_back(done);
+}
+
+void Oracle::compare(const std::vector<FoundEntry>& entries) {
+  std::vector<bool> found(keys_.size());
+  for (const FoundEntry& entry : entries) {
+    const std::uint32_t key = keys_.find(entry.key);
+    if (key == KeySet::kNone) {
+      complain("the block has an entry that nobody made: \"" + entry.key + "\"");
+      continue;
+    }
+    if (found[key]) complain(entry.key + ": two entries");
+    found[key] = true;
+    const KeyState& state = states_[key];
+    std::uint64_t content = 0;
+    bool is_whole = entry.is_integer == keys_.is_counter(key);
+    if (entry.is_integer && entry.bytes.size() == 8) {
+      std::memcpy(&content, entry.bytes.data(), 8);
+    } else {
+      const auto read = content_of(std::as_bytes(std::span(entry.bytes)));
+      is_whole = is_whole && read.has_value();
+      content = read.value_or(0);
+    }
+    if (!is_whole) complain(entry.key + ": its bytes are no value that anybody writes");
+    if (!state.is_live || state.version != entry.version || state.content != content) {
+      complain(entry.key + ": the block has version " + std::to_string(entry.version) +
+               " content " + std::to_string(content) + ", it must be " +
+               (state.is_live ? "version " + std::to_string(state.version) + " content " +
+                                    std::to_string(state.content)
+                              : "erased since version " + std::to_string(state.version)));
+    }
+  }
+  for (std::uint32_t key = 0; key < keys_.size(); ++key) {
+    if (states_[key].is_live && !found[key]) {
+      complain(keys_.name(key) + ": version " + std::to_string(states_[key].version) +
+               " was acknowledged or logged, and the block has no entry: lost");
+    }
+  }
+}
+
+}  // namespace sessionblocks::torture

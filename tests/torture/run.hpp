@@ -1,0 +1,60 @@
+// A torture from its start to its verdict: warden, director, calm, chaos, pauses in which the
+// oracle judges, the end in order.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "board.hpp"
+#include "oracle.hpp"
+#include "system.hpp"
+
+namespace sessionblocks::torture {
+
+struct RunOptions {
+  std::uint64_t kills = 1'000;
+  std::uint64_t seconds = 0;  // the whole run; 0: as fast as the workers come up
+  std::uint64_t seed = 1;
+  std::uint32_t keys_per_class = 0;  // 0: the usual mix
+  SystemOptions system;
+  std::function<void(std::uint32_t key, const std::vector<Done>& done)> on_history;
+};
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  // Runs all of it; one line a second goes to stderr.
+  void all();
+
+  [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
+  [[nodiscard]] const Board& board() const { return *board_; }
+  [[nodiscard]] const KeySet& keys() const { return keys_; }
+  // p50, p99, p99.9 and the longest of the survivors' operations, with kills and without.
+  [[nodiscard]] std::string latencies() const;
+
+ private:
+  void start_warden();
+  void work_until(std::uint64_t end_ns, std::uint64_t kills);
+  // False: somebody does not come to rest.
+  [[nodiscard]] bool pause_and_judge();
+  [[nodiscard]] bool everybody_rests(std::uint32_t pause);
+  void end();
+  void tell();
+
+  RunOptions options_;
+  KeySet keys_;
+  Board* board_;
+  pid_t warden_ = -1;
+  std::unique_ptr<System> system_;
+  std::unique_ptr<Oracle> oracle_;
+  std::uint32_t pauses_ = 0;
+  std::uint64_t begun_ns_ = 0;
+  std::uint64_t told_ns_ = 0;
+  Rest rest_;
+};
+
+}  // namespace sessionblocks::torture

@@ -1,0 +1,187 @@
+#include "system.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "flowlog/director_sinks.hpp"
+#include "rest.hpp"
+#include "roles.hpp"
+
+namespace sessionblocks::torture {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kRingRecords = 4'096;
+
+// A data plane that leaves the dead as they are: the oracle must see that something is amiss.
+class WithoutRecovery final : public director::DataPlane {
+ public:
+  Result<void> format_block(const director::BlockMemory& memory, std::uint64_t hash_seed,
+                            std::uint32_t first_table_id) override {
+    return real_->format_block(memory, hash_seed, first_table_id);
+  }
+  Result<void> format_worker(const director::WorkerMemory& memory) override {
+    return real_->format_worker(memory);
+  }
+  std::uint64_t used_bytes(const director::BlockMemory& memory) override {
+    return real_->used_bytes(memory);
+  }
+  Result<void> settle(const director::BlockMemory& block,
+                      std::span<const director::Holder> holders) override {
+    return real_->settle(block, holders);
+  }
+  director::RecoveryReport recover(const director::WorkerMemory& /*worker*/,
+                                   std::span<const director::WorkerOpen> /*opens*/) override {
+    return {};
+  }
+  bool maintain(const director::BlockMemory& block, const director::WorkerMemory& own,
+                std::span<const director::Holder> holders) override {
+    return real_->maintain(block, own, holders);
+  }
+  void forget(BlockId block, Generation generation) override { real_->forget(block, generation); }
+
+ private:
+  std::unique_ptr<director::DataPlane> real_ = director::make_segment_data_plane();
+};
+
+fs::path fresh_folder() {
+  std::string pattern = (fs::temp_directory_path() / "sessionblocks-torture-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
+  return pattern;
+}
+
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message());
+  return std::move(*result);
+}
+
+director::MakeAuditSink log_into(const std::string& folder) {
+  return [folder](const director::SystemInstance& instance)
+             -> Result<std::shared_ptr<director::AuditSink>> {
+    flowlog::FlowLogConfig config;
+    config.log.folder = folder;
+    config.log.system = "torture";
+    config.log.rotate_bytes = std::uint64_t{32} << 20U;
+    config.log.budget_bytes = std::uint64_t{256} << 20U;  // the oracle reads it as it grows
+    auto sink = std::make_shared<flowlog::FlowLogSink>(std::move(config), nullptr);
+    flowlog::Instance known{};
+    std::memcpy(known.data(), instance.data(), sizeof known);
+    if (auto begun = sink->begin(known); !begun) return tl::unexpected(begun.error());
+    return std::shared_ptr<director::AuditSink>(std::move(sink));
+  };
+}
+
+director::BlockRequest block_request(const SystemOptions& options, ScopeId owner) {
+  director::BlockRequest request;
+  request.policy.name = kBlockName;
+  request.policy.kind = BlockKind::shared;
+  request.policy.owner = owner;
+  for (const Role& role : kRoles) {
+    const bool writes = role.grant == std::string_view("rw");
+    request.policy.grants.emplace(role.scope, writes ? Rights::read_write : Rights::read);
+  }
+  request.quota_bytes = options.quota_bytes;
+  request.audit = options.audit;
+  return request;
+}
+
+}  // namespace
+
+System::System(const SystemOptions& options) : folder_(fresh_folder()) {
+  director::DirectorOptions made;
+  made.system = "torture-" + std::to_string(::getpid());
+  made.runtime_directory = folder_ / "run";
+  made.root = "torture";
+  made.ring_records = kRingRecords;
+  made.makes_scopes = true;
+  made.make_audit = log_into(log_folder());
+  if (!options.recovers) made.data_plane = std::make_shared<WithoutRecovery>();
+  director_ = must(director::Director::start(std::move(made)));
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { director_->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  Result<BlockId> block;
+  director_->call([&](director::Registry& registry) {
+    segment_prefix_ = registry.options.paths.segment_prefix;
+    block = registry.create_block(block_request(options, registry.scopes.root().id));
+  });
+  must(std::move(block));
+}
+
+System::~System() {
+  static_cast<void>(stop());
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+std::string System::token(const std::string& scope) {
+  return must(director_->token_for_scope("torture/" + scope));
+}
+
+bool System::has_only(const std::set<std::uint32_t>& workers) {
+  bool same = false;
+  director_->call([&](director::Registry& registry) {
+    std::set<std::uint32_t> known;
+    for (const auto& [id, worker] : registry.workers.all()) {
+      if (!worker.is_director) known.insert(raw(id));
+    }
+    same = known == workers;
+  });
+  return same;
+}
+
+Rest System::look() {
+  Rest rest;
+  director_->call([&](director::Registry& registry) {
+    for (const auto& [id, worker] : registry.workers.all()) registry.options.audit->drain_fully(id);
+    const auto block = registry.visible_block(kBlockName, registry.scopes.root().id);
+    if (!block) {
+      rest.findings.push_back("the block has gone: " + block.error().message());
+      return;
+    }
+    look_at_block(registry, **block, rest);
+    check_segments(registry, rest);
+  });
+  return rest;
+}
+
+// A name for each segment that somebody lives by, and no other.
+void System::check_segments(director::Registry& registry, Rest& rest) const {
+  const auto& paths = registry.options.paths;
+  std::set<std::string> wanted = {paths.control_segment()};
+  for (const auto& [id, block] : registry.blocks.all()) {
+    wanted.insert(paths.block_segment(id, block.generation));
+    wanted.insert(paths.readers_segment(id, block.generation));
+  }
+  for (const auto& [id, worker] : registry.workers.all()) wanted.insert(paths.worker_segment(id));
+  for (const auto& file : fs::directory_iterator("/dev/shm")) {
+    const std::string name = file.path().filename();
+    if (!name.starts_with(segment_prefix_)) continue;
+    if (wanted.erase(name) == 0) rest.findings.push_back("left in /dev/shm: " + name);
+  }
+  for (const std::string& name : wanted) rest.findings.push_back("not in /dev/shm: " + name);
+}
+
+std::vector<std::string> System::stop() {
+  std::vector<std::string> left;
+  if (!director_) return left;
+  director_->stop();
+  thread_.join();
+  director_.reset();
+  for (const auto& file : fs::directory_iterator("/dev/shm")) {
+    const std::string name = file.path().filename();
+    if (name.starts_with(segment_prefix_)) left.push_back(name);
+  }
+  return left;
+}
+
+}  // namespace sessionblocks::torture

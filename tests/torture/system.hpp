@@ -1,0 +1,60 @@
+// The session system under torture: a director on a thread of the driver, with named segments and
+// a log on disk as in production, one shared block that writers hold "rw" and readers "r".
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "director/director.hpp"
+#include "oracle.hpp"
+
+namespace sessionblocks::torture {
+
+struct SystemOptions {
+  std::uint64_t quota_bytes = std::uint64_t{8} << 20U;
+  bool recovers = true;  // false: a dead worker is left as it is
+  AuditLevel audit = AuditLevel::full;
+};
+
+// What the driver sees of the block while nobody works.
+struct Rest {
+  std::vector<std::string> findings;
+  std::vector<FoundEntry> entries;
+  std::uint64_t table_slots = 0;
+  std::uint64_t table_id = 0;
+  std::uint64_t pages = 0;  // ever used
+  std::uint64_t free_pages = 0;
+};
+
+class System {
+ public:
+  explicit System(const SystemOptions& options);
+  ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  [[nodiscard]] std::string socket() const { return director_->socket(); }
+  [[nodiscard]] std::string token(const std::string& scope);
+  [[nodiscard]] std::string log_folder() const { return folder_ / "log"; }
+  // Whether the workers of the director are exactly these: every dead one is reclaimed.
+  [[nodiscard]] bool has_only(const std::set<std::uint32_t>& workers);
+  // Drains every ring, then looks at the block: fsck, conservation, what the dead may have left,
+  // names in /dev/shm.
+  [[nodiscard]] Rest look();
+  // Ends the director. What is left in /dev/shm then.
+  [[nodiscard]] std::vector<std::string> stop();
+
+ private:
+  void check_segments(director::Registry& registry, Rest& rest) const;
+
+  std::filesystem::path folder_;
+  std::string segment_prefix_;
+  std::unique_ptr<director::Director> director_;
+  std::thread thread_;
+};
+
+}  // namespace sessionblocks::torture

@@ -1,0 +1,39 @@
+#include <unistd.h>
+
+#include "roles.hpp"
+
+namespace sessionblocks::torture {
+namespace {
+
+// A worker that finds no director, or no block, has nothing to report: the warden sees its exit.
+constexpr int kCannotAttach = 10;
+constexpr int kCannotOpen = 11;
+
+std::uint64_t seed_of(const Board& board, unsigned slot) {
+  return mixed(board.seed + 1'000'003ULL * slot + board.slots[slot].life.load());
+}
+
+}  // namespace
+
+int live(Board& board, unsigned slot) {
+  const RoleOfSlot role = role_of(slot);
+  const Role& part = kRoles[role.role];
+  AttachOptions options;
+  options.socket = board.socket;
+  options.scope = std::string("torture/") + part.scope;
+  options.token = board.tokens[role.role];
+  options.time_limit = std::chrono::seconds(60);
+  auto session = Session::attach(options);
+  if (!session) return kCannotAttach;
+  Recorder recorder(board, slot);
+  recorder.add(note_of(Act::attached, session->worker_id()));
+  auto block = session->open(kBlockName);
+  if (!block || block->is_writable() != (part.grant == std::string_view("rw"))) return kCannotOpen;
+  const KeySet keys(kWriters, board.keys_per_class);
+  std::mt19937_64 random(seed_of(board, slot));
+  Place place{board, keys, recorder, *block, random, role.number};
+  part.run(place);
+  return 0;
+}
+
+}  // namespace sessionblocks::torture
