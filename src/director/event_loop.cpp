@@ -1,5 +1,7 @@
 #include "director/event_loop.hpp"
 
+#include <poll.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -13,6 +15,19 @@ namespace sessionblocks::director {
 namespace asio = boost::asio;
 using Descriptor = asio::posix::stream_descriptor;
 
+namespace {
+
+// Asio keeps what it knows of a descriptor in an object that it uses again at once. An event that
+// was fetched for one descriptor, and then waited behind a callback that ended its watch, is told
+// to whoever is watched by that object now. For a pidfd that would be the death of a living worker,
+// so the kernel is asked again.
+[[nodiscard]] bool is_readable(int fd) noexcept {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, 0) != 0;  // an error is the callback's to find
+}
+
+}  // namespace
+
 struct FdWatch::State : std::enable_shared_from_this<State> {
   State(asio::io_context& context, int fd, std::function<void()> readable)
       : descriptor(context, fd), call(std::move(readable)) {}
@@ -21,7 +36,7 @@ struct FdWatch::State : std::enable_shared_from_this<State> {
     descriptor.async_wait(Descriptor::wait_read,
                           [self = shared_from_this()](const boost::system::error_code& error) {
                             if (error || self->ended) return;
-                            self->call();
+                            if (is_readable(self->descriptor.native_handle())) self->call();
                             if (!self->ended) self->wait_readable();
                           });
   }

@@ -49,7 +49,7 @@ class EventLoop {
   EventLoop();
   ~EventLoop();
 
-  // Calls each time the descriptor has something to read, or its peer has gone.
+  // Calls each time the descriptor has something to read, or its peer has gone; never without.
   [[nodiscard]] FdWatch watch(int fd, std::function<void()> call);
   // Calls once, after the time.
   [[nodiscard]] Timer after(std::chrono::milliseconds delay, std::function<void()> call);
