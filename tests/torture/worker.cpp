@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "roles.hpp"
 
 namespace sessionblocks::torture {
@@ -8,6 +10,12 @@ namespace {
 // A worker that finds no director, or no block, has nothing to report: the warden sees its exit.
 constexpr int kCannotAttach = 10;
 constexpr int kCannotOpen = 11;
+constexpr int kOtherRights = 12;
+
+int fails(const Error& error, int code) {
+  std::fprintf(stderr, "torture: a worker fails: %s\n", error.message().c_str());
+  return code;
+}
 
 std::uint64_t seed_of(const Board& board, unsigned slot) {
   return mixed(board.seed + 1'000'003ULL * slot + board.slots[slot].life.load());
@@ -24,11 +32,12 @@ int live(Board& board, unsigned slot) {
   options.token = board.tokens[role.role];
   options.time_limit = std::chrono::seconds(60);
   auto session = Session::attach(options);
-  if (!session) return kCannotAttach;
+  if (!session) return fails(session.error(), kCannotAttach);
   Recorder recorder(board, slot);
   recorder.add(note_of(Act::attached, session->worker_id()));
   auto block = session->open(kBlockName);
-  if (!block || block->is_writable() != (part.grant == std::string_view("rw"))) return kCannotOpen;
+  if (!block) return fails(block.error(), kCannotOpen);
+  if (block->is_writable() != (part.grant == std::string_view("rw"))) return kOtherRights;
   const KeySet keys(kWriters, board.keys_per_class);
   std::mt19937_64 random(seed_of(board, slot));
   Place place{board, keys, recorder, *block, random, role.number};
