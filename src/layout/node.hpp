@@ -84,7 +84,7 @@ struct Shape {
   ValueType type = ValueType::tombstone;
   bool linked = false;
 
-  [[nodiscard]] static constexpr Shape unpack(std::uint64_t word) noexcept {
+  [[nodiscard, gnu::always_inline]] static constexpr Shape unpack(std::uint64_t word) noexcept {
     return {word & ((std::uint64_t{1} << 40U) - 1),
             static_cast<std::uint32_t>((word >> 40U) & 0xFFFU),
             static_cast<ValueType>((word >> 52U) & 0xFU), ((word >> 56U) & 1U) != 0};

@@ -28,11 +28,20 @@ using RingCell = layout::AuditRecord;
 }
 
 namespace detail {
-inline void store_cell(RingCell& cell, const RingCell& value) noexcept {
-  std::uint64_t words[4];
-  std::memcpy(words, &value, sizeof words);
+inline void store_words(RingCell& cell, const std::uint64_t (&words)[4]) noexcept {
   auto* to = reinterpret_cast<std::uint64_t*>(&cell);
-  for (int i = 0; i < 4; ++i) __atomic_store_n(to + i, words[i], __ATOMIC_RELAXED);
+  __atomic_store_n(to, words[0], __ATOMIC_RELAXED);
+  __atomic_store_n(to + 1, words[1], __ATOMIC_RELAXED);
+  __atomic_store_n(to + 2, words[2], __ATOMIC_RELAXED);
+  __atomic_store_n(to + 3, words[3], __ATOMIC_RELAXED);
+}
+// The words are put together in registers: narrow stores that a wide load reads back cost more
+// than all the rest of a push.
+inline void store_cell(RingCell& cell, const RingCell& value) noexcept {
+  store_words(
+      cell, {value.key_id, value.version, value.time_ms | (std::uint64_t{value.value_bytes} << 32U),
+             value.open | (std::uint64_t{value.op} << 16U) | (std::uint64_t{value.outcome} << 24U) |
+                 (std::uint64_t{value.count} << 32U) | (std::uint64_t{value.flags} << 48U)});
 }
 inline void load_cell(const RingCell& cell, RingCell& value) noexcept {
   std::uint64_t words[4];
@@ -49,15 +58,22 @@ class AuditRingWriter {
         cells_(cells),
         mask_(capacity - 1),
         written_(lane.ring_written.load(std::memory_order_relaxed)),
-        drained_(lane.ring_drained.load(std::memory_order_relaxed)) {}
+        present_(capacity) {}
 
   // Whether `cells` more fit now; asks the shared index only when the private copy says no.
   [[nodiscard]] bool has_room(std::uint64_t cells) noexcept {
-    if (written_ + cells - drained_ <= mask_ + 1) return true;
-    // A1 (acquire): pairs with R1 of drain: the reader is done with what it counts as drained.
-    drained_ = lane_->ring_drained.load(std::memory_order_acquire);
-    return written_ + cells - drained_ <= mask_ + 1;
+    return has_room_as_known(cells) || ask_for_room(cells);
   }
+  // The same by what was last asked: one comparison.
+  [[nodiscard]] bool has_room_as_known(std::uint64_t cells) const noexcept {
+    return written_ + cells <= end_;
+  }
+  // Only the first `cells` of the ring have memory yet.
+  void set_present(std::uint64_t cells) noexcept {
+    present_ = cells;
+    end_ = 0;
+  }
+  [[nodiscard]] std::uint64_t present() const noexcept { return present_; }
   // The index that the next record gets.
   [[nodiscard]] std::uint64_t next() const noexcept { return written_; }
 
@@ -72,14 +88,20 @@ class AuditRingWriter {
     detail::store_cell(cells_[written_ & mask_], record);
     std::uint64_t at = written_ + 1;
     for (std::size_t done = 0; done < key.size(); done += sizeof(RingCell), ++at) {
-      RingCell cell{};
-      std::memcpy(&cell, key.data() + done, std::min(sizeof(RingCell), key.size() - done));
-      detail::store_cell(cells_[at & mask_], cell);
+      std::uint64_t words[4] = {};
+      std::memcpy(words, key.data() + done, std::min(sizeof words, key.size() - done));
+      detail::store_words(cells_[at & mask_], words);
     }
     publish(at);
   }
 
  private:
+  [[gnu::noinline]] bool ask_for_room(std::uint64_t cells) noexcept {
+    // A1 (acquire): pairs with R1 of drain: the reader is done with what it counts as drained.
+    end_ = lane_->ring_drained.load(std::memory_order_acquire) + mask_ + 1;
+    if (present_ <= mask_) end_ = std::min(end_, present_);
+    return has_room_as_known(cells);
+  }
   void publish(std::uint64_t written) noexcept {
     written_ = written;
     // R2 (release): the cells before the index that shows them. Pairs with A2 of drain.
@@ -90,7 +112,8 @@ class AuditRingWriter {
   RingCell* cells_;
   std::uint64_t mask_;
   std::uint64_t written_;
-  std::uint64_t drained_;  // as last seen
+  std::uint64_t present_;
+  std::uint64_t end_ = 0;  // the writer may fill the cells below, as last asked
 };
 
 // Places are the reader's own, kept outside the segment: what is released, what is copied, and

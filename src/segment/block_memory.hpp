@@ -74,11 +74,15 @@ class BlockMemory {
 
   // nullopt: the word names no table that fits this segment.
   [[nodiscard]] std::optional<TableView> table(layout::TableWord word) const noexcept {
-    if (checked_table_.load(std::memory_order_relaxed) != word.word && !check_table(word)) {
-      return std::nullopt;
-    }
-    return TableView{reinterpret_cast<layout::Slot*>(page_bytes(word.page())), word.slots() - 1,
-                     word};
+    if (!is_checked(word) && !check_table(word)) return std::nullopt;
+    return checked_table(word);
+  }
+  // Whether table() found this word valid last; then checked_table() needs no test.
+  [[nodiscard]] bool is_checked(layout::TableWord word) const noexcept {
+    return checked_table_.load(std::memory_order_relaxed) == word.word;
+  }
+  [[nodiscard]] TableView checked_table(layout::TableWord word) const noexcept {
+    return {reinterpret_cast<layout::Slot*>(page_bytes(word.page())), word.slots() - 1, word};
   }
 
   // Memory for a page that is about to be claimed; false: /dev/shm is full.

@@ -28,6 +28,10 @@ struct SlotView {
   layout::Node* node = nullptr;  // nullptr: the slot is empty
   layout::Gen gen = 0;
   layout::Shape shape;
+
+  [[nodiscard]] const std::byte* value() const noexcept {
+    return reinterpret_cast<const std::byte*>(node) + shape.value_at();
+  }
 };
 
 enum class ProbeEnd : std::uint8_t {
@@ -49,7 +53,7 @@ inline constexpr int kMostTries = 1'000'000;  // nobody but a forger changes a s
 
 namespace detail {
 
-[[nodiscard]] inline bool unchanged(const SlotView& view) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool unchanged(const SlotView& view) noexcept {
   // Acquire fence: the loads of the node's bytes come before these two. Pairs with the release
   // fence that a writer passes between the new gen and the new bytes of a reused chunk.
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -57,8 +61,9 @@ namespace detail {
          view.slot->high.load(std::memory_order_relaxed) == view.ver;
 }
 
-[[nodiscard]] inline bool key_matches(const BlockMemory& memory, const SlotView& view,
-                                      const KeyView& key) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool key_matches(const BlockMemory& memory,
+                                                          const SlotView& view,
+                                                          const KeyView& key) noexcept {
   if (view.shape.key_bytes != key.size) return false;
   if (!memory.holds(view.ref.offset(), view.shape.node_bytes())) return false;
   const auto* bytes = reinterpret_cast<const std::byte*>(view.node) + view.shape.key_at();
@@ -70,7 +75,8 @@ enum class Look : std::uint8_t { hit, other_key, changed, corrupt };
 // One look at a slot that holds a node. `view` has slot, ref and ver. `wanted` looks at the node's
 // shape and key.
 template <typename Wanted, typename Use>
-Look look_at_node(const BlockMemory& memory, SlotView& view, Wanted&& wanted, Use&& use) {
+[[gnu::always_inline]] inline Look look_at_node(const BlockMemory& memory, SlotView& view,
+                                                Wanted&& wanted, Use&& use) {
   view.node = memory.node(view.ref.offset());
   if (view.node == nullptr) return unchanged(view) ? Look::corrupt : Look::changed;
   view.gen = view.node->gen.load(std::memory_order_acquire);

@@ -59,8 +59,8 @@ Errc set_expiry(Mutation& mutation, const Expiry& expiry) {
   return Errc{};
 }
 
-Result<Outcome> write(BlockHandle& block, std::string_view tried, const Key& key,
-                      Mutation& mutation, const Expiry& expiry) {
+Result<Outcome> write(BlockHandle& block, const Key& key, Mutation& mutation,
+                      const Expiry& expiry) {
   return guarded([&]() -> Result<Outcome> {
     if (set_expiry(mutation, expiry) != Errc{}) {
       return fail(Errc::invalid_argument, "an entry lives longer than 0 and up to 100 years");
@@ -74,7 +74,7 @@ Result<Outcome> write(BlockHandle& block, std::string_view tried, const Key& key
       return tl::unexpected(
           wrong_type(outcome.old_type, type_name(static_cast<Type>(mutation.type)), key, block));
     }
-    return tl::unexpected(error_of(outcome.code, tried, key, block));
+    return tl::unexpected(error_of(outcome.code, word(mutation.op), key, block));
   });
 }
 
@@ -86,7 +86,7 @@ Result<Version> store(BlockHandle& block, Op op, const Key& key, const ValueView
   mutation.type = static_cast<ValueType>(value.type());
   mutation.value = value.bytes();
   mutation.expected_version = raw_version(expected);
-  const auto outcome = write(block, word(op), key, mutation, expiry);
+  const auto outcome = write(block, key, mutation, expiry);
   if (!outcome) return tl::unexpected(outcome.error());
   return static_cast<Version>(outcome->version);
 }
@@ -184,7 +184,7 @@ Result<Entry<T>> get_and_erase_entry(BlockHandle& block, const Key& key) {
   mutation.taken = &taken;
   mutation.type = wanted_type<T>();
   mutation.takes_any_type = std::same_as<T, Value>;
-  const auto outcome = write(block, "get_and_erase", key, mutation, Expiry::never());
+  const auto outcome = write(block, key, mutation, Expiry::never());
   if (!outcome) return tl::unexpected(outcome.error());
   return guarded([&]() -> Result<Entry<T>> {
     Entry<T> entry;
@@ -323,7 +323,7 @@ Result<std::int64_t> Block::increment(Key key, std::int64_t by, Expiry expiry) {
   mutation.op = Op::increment;
   mutation.type = ValueType::integer;
   mutation.add_integer = by;
-  const auto outcome = write(*handle_, "increment", key, mutation, expiry);
+  const auto outcome = write(*handle_, key, mutation, expiry);
   if (!outcome) return tl::unexpected(outcome.error());
   std::int64_t sum = 0;
   std::memcpy(&sum, outcome->number.data(), 8);
@@ -335,7 +335,7 @@ Result<double> Block::increment_real(Key key, double by, Expiry expiry) {
   mutation.op = Op::increment;
   mutation.type = ValueType::real;
   mutation.add_real = by;
-  const auto outcome = write(*handle_, "increment_real", key, mutation, expiry);
+  const auto outcome = write(*handle_, key, mutation, expiry);
   if (!outcome) return tl::unexpected(outcome.error());
   double sum = 0;
   std::memcpy(&sum, outcome->number.data(), 8);
@@ -347,7 +347,7 @@ Result<std::size_t> Block::append(Key key, ValueView suffix, Expiry expiry) {
   mutation.op = Op::append;
   mutation.type = static_cast<ValueType>(suffix.type());
   mutation.value = suffix.bytes();
-  const auto outcome = write(*handle_, "append", key, mutation, expiry);
+  const auto outcome = write(*handle_, key, mutation, expiry);
   if (!outcome) return tl::unexpected(outcome.error());
   return outcome->value_bytes;
 }
@@ -355,7 +355,7 @@ Result<std::size_t> Block::append(Key key, ValueView suffix, Expiry expiry) {
 Result<Version> Block::erase(Key key) {
   Mutation mutation;
   mutation.op = Op::erase;
-  const auto outcome = write(*handle_, "erase", key, mutation, Expiry::never());
+  const auto outcome = write(*handle_, key, mutation, Expiry::never());
   if (!outcome) return tl::unexpected(outcome.error());
   return static_cast<Version>(outcome->version);
 }
@@ -363,7 +363,7 @@ Result<Version> Block::erase(Key key) {
 Result<Version> Block::touch(Key key, Expiry expiry) {
   Mutation mutation;
   mutation.op = Op::touch;
-  const auto outcome = write(*handle_, "touch", key, mutation, expiry);
+  const auto outcome = write(*handle_, key, mutation, expiry);
   if (!outcome) return tl::unexpected(outcome.error());
   return static_cast<Version>(outcome->version);
 }

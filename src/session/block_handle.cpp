@@ -123,19 +123,11 @@ Errc BlockHandle::check_state(bool for_write) const noexcept {
   }
 }
 
-segment::KeyView BlockHandle::view_of(const Key& key) const noexcept {
-  return {key.data(), static_cast<std::uint32_t>(key.size()),
-          key.is_hashed() ? key.hash()
-                          : segment::hash_key(key.data(), key.size(), session_->hash_seed())};
-}
-
-LaneBlock& BlockHandle::lane_block(Lane& lane) {
-  auto& slot = lane.blocks[open_];
-  if (!slot) {
-    slot = std::make_unique<LaneBlock>();
-    slot->hazard = segment::HazardSlot(readers_, lane.owner);
-  }
-  return *slot;
+LaneBlock& BlockHandle::make_lane_block(Lane& lane) {
+  auto& made = lane.blocks[open_];
+  made = std::make_unique<LaneBlock>();
+  made->hazard = segment::HazardSlot(readers_, lane.owner);
+  return *made;
 }
 
 segment::Writer& BlockHandle::writer(Lane& lane) {
@@ -150,10 +142,8 @@ segment::Writer& BlockHandle::writer(Lane& lane) {
 // Room in the ring for what an operation can write, by the block's policy when it is full.
 Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
   const std::uint64_t cells = segment::Writer::cells_needed(key_bytes);
-  if (lane.ring_present < lane.ring.next() + cells) {
-    const Errc present = session_->lanes().make_ring_present(lane, cells);
-    if (present != Errc{}) return present;
-  }
+  const Errc present = session_->lanes().make_ring_present(lane, cells);
+  if (present != Errc{}) return present;
   if (lane.ring.has_room(cells)) return Errc{};
   if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
   if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
@@ -167,7 +157,7 @@ Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
   return Errc{};
 }
 
-Operation::Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
+void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
   SessionState& session = *handle.session_;
   if (session.is_forked()) {
     code_ = Errc::forked;
@@ -192,8 +182,7 @@ Operation::Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write)
     return;
   }
   code_ = handle.check_state(for_write);
-  if (code_ == Errc{} && handle.audit_ != AuditLevel::counted &&
-      (for_write || handle.audit_ == AuditLevel::full)) {
+  if (code_ == Errc{} && handle.records(for_write)) {
     code_ = handle.make_room(*lane, key_bytes);
   }
   if (code_ != Errc{}) return;
@@ -201,8 +190,8 @@ Operation::Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write)
   lane_ = lane;
 }
 
-void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
-                              const Seen& seen, std::uint64_t now_ms) {
+void BlockHandle::record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
+                                   const Seen& seen, std::uint64_t now_ms) {
   if (audit_ != AuditLevel::full) {
     auto& reads = lane.counters[open_].reads;  // only this thread stores here
     reads.store(reads.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -214,16 +203,7 @@ void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Er
     lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return;
   }
-  layout::AuditRecord record{};
-  record.key_id = seen.key_id;
-  record.version = seen.version;
-  record.time_ms = static_cast<std::uint32_t>(now_ms);
-  record.value_bytes =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(seen.value_bytes, UINT32_MAX));
-  record.open = open_;
-  record.op = static_cast<std::uint8_t>(op);
-  record.outcome = static_cast<std::uint8_t>(outcome);
-  record.count = 1;
+  const layout::AuditRecord record = read_record(op, outcome, seen, now_ms);
   if (seen.key_id != 0) {
     lane.ring.push(record);
   } else {

@@ -12,6 +12,7 @@
 
 #include <sessionblocks/block.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -26,6 +27,21 @@ struct Seen {
   std::uint64_t key_id = 0;
   std::uint64_t value_bytes = 0;
   bool is_live = false;
+
+  // Of the node in a slot; lookup() checks afterwards that it was what the slot held.
+  [[nodiscard, gnu::always_inline]] static Seen of(const segment::SlotView& hit,
+                                                   std::uint64_t now_ms) noexcept {
+    const auto relaxed = std::memory_order_relaxed;
+    Seen seen;
+    seen.type = hit.shape.type;
+    seen.version = hit.node->version.load(relaxed);
+    seen.expiry_ms = hit.node->expiry_ms.load(relaxed);
+    seen.key_id = hit.node->key_id.load(relaxed);
+    seen.value_bytes = hit.shape.value_bytes;
+    seen.is_live = seen.type != layout::ValueType::tombstone &&
+                   (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
+    return seen;
+  }
 };
 
 class BlockHandle {
@@ -61,12 +77,53 @@ class BlockHandle {
   friend class Operation;
   BlockHandle() = default;
 
-  [[nodiscard]] segment::KeyView view_of(const Key& key) const noexcept;
-  [[nodiscard]] LaneBlock& lane_block(Lane& lane);
+  // read() of an index that grows, of a key that is not there, of bytes that look wrong.
+  template <typename Copy>
+  [[nodiscard]] Errc read_closely(Lane& lane, Op op, const segment::KeyView& key, Seen& seen,
+                                  Copy& copy, std::uint64_t now_ms);
+  [[nodiscard]] segment::KeyView view_of(const Key& key) const noexcept {
+    return {key.data(), static_cast<std::uint32_t>(key.size()),
+            key.is_hashed() ? key.hash()
+                            : segment::hash_key(key.data(), key.size(), session_->hash_seed())};
+  }
+  [[nodiscard]] LaneBlock& lane_block(Lane& lane) {
+    auto& known = lane.blocks[open_];
+    return known ? *known : make_lane_block(lane);
+  }
+  [[nodiscard]] LaneBlock& make_lane_block(Lane& lane);
   [[nodiscard]] segment::Writer& writer(Lane& lane);
   void record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome, const Seen& seen,
                    std::uint64_t now_ms);
+  [[nodiscard]] layout::AuditRecord read_record(Op op, Errc outcome, const Seen& seen,
+                                                std::uint64_t now_ms) const noexcept {
+    constexpr std::uint64_t kMost = UINT32_MAX;
+    return {.key_id = seen.key_id,
+            .version = seen.version,
+            .time_ms = static_cast<std::uint32_t>(now_ms),
+            .value_bytes = static_cast<std::uint32_t>(std::min(seen.value_bytes, kMost)),
+            .open = open_,
+            .op = static_cast<std::uint8_t>(op),
+            .outcome = static_cast<std::uint8_t>(outcome),
+            .count = 1,
+            .flags = 0};
+  }
+  // What is only counted, a miss, a ring that is or may be full.
+  void record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
+                        const Seen& seen, std::uint64_t now_ms);
   [[nodiscard]] Errc check_state(bool for_write) const noexcept;
+  // Whether nothing stands in the way of an operation; false: Operation::begin says what does.
+  [[nodiscard]] bool is_clear(const Lane& lane, std::size_t key_bytes,
+                              bool for_write) const noexcept {
+    return !lane.busy && !session_->is_forked() && key_bytes - 1 < kMaxKeyBytes &&
+           (!for_write || writable_) && !is_corrupt_.load(std::memory_order_relaxed) &&
+           row_->life.load(std::memory_order_acquire) == active_.word &&
+           (!records(for_write) ||
+            lane.ring.has_room_as_known(segment::Writer::cells_needed(key_bytes)));
+  }
+  // Whether an operation leaves a record; else it is counted.
+  [[nodiscard]] bool records(bool for_write) const noexcept {
+    return audit_ == AuditLevel::full || (for_write && audit_ == AuditLevel::writes);
+  }
   [[nodiscard]] Errc make_room(Lane& lane, std::size_t key_bytes);
 
   std::shared_ptr<SessionState> session_;
@@ -89,7 +146,15 @@ class BlockHandle {
 // One operation of the calling thread: its lane, checked and marked busy until the end.
 class Operation {
  public:
-  Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept;
+  Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
+    Lane* lane = handle.session_->cached();
+    if (lane == nullptr || !handle.is_clear(*lane, key_bytes, for_write)) [[unlikely]] {
+      begin(handle, key_bytes, for_write);
+      return;
+    }
+    lane->busy = true;
+    lane_ = lane;
+  }
   ~Operation() {
     if (lane_ != nullptr) lane_->busy = false;
   }
@@ -100,41 +165,64 @@ class Operation {
   [[nodiscard]] Lane& lane() const noexcept { return *lane_; }
 
  private:
+  void begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept;
+
   Lane* lane_ = nullptr;
   Errc code_{};
 };
 
+inline void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
+                                     const Seen& seen, std::uint64_t now_ms) {
+  if (audit_ != AuditLevel::full || seen.key_id == 0 || !lane.ring.has_room_as_known(1))
+      [[unlikely]] {
+    return record_rare_read(lane, op, key, outcome, seen, now_ms);
+  }
+  lane.ring.push(read_record(op, outcome, seen, now_ms));
+}
+
 template <typename Copy>
-Errc BlockHandle::read(Op op, const Key& key, Seen& seen, Copy&& copy) {
-  Operation operation(*this, key.size(), false);
-  if (operation.code() != Errc{}) return operation.code();
+[[gnu::always_inline]] inline Errc BlockHandle::read(Op op, const Key& key, Seen& seen,
+                                                     Copy&& copy) {
+  const Operation operation(*this, key.size(), false);
+  if (operation.code() != Errc{}) [[unlikely]]
+    return operation.code();
+  Lane& lane = operation.lane();
   const segment::KeyView view = view_of(key);
   const std::uint64_t now_ms = platform::monotonic_coarse_ms();
-  segment::SlotView slot;
+  Seen last;
   Errc copied{};
-  const segment::Found found = segment::lookup(
-      *memory_, view, &lane_block(operation.lane()).hazard, slot,
-      [&](const segment::SlotView& hit) {
-        const auto relaxed = std::memory_order_relaxed;  // lookup() checks afterwards
-        seen.type = hit.shape.type;
-        seen.version = hit.node->version.load(relaxed);
-        seen.expiry_ms = hit.node->expiry_ms.load(relaxed);
-        seen.key_id = hit.node->key_id.load(relaxed);
-        seen.value_bytes = hit.shape.value_bytes;
-        seen.is_live = seen.type != layout::ValueType::tombstone &&
-                       (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
-        copied = Errc::not_found;
-        if (!seen.is_live) return;
-        const auto* bytes = reinterpret_cast<const std::byte*>(hit.node) + hit.shape.value_at();
-        copied = copy(bytes, seen);
+  const segment::Found found = segment::lookup_at_rest(
+      *memory_, view, [&](const segment::SlotView& hit) __attribute__((always_inline)) {
+        last = Seen::of(hit, now_ms);
+        copied = last.is_live ? copy(hit.value(), last) : Errc::not_found;
       });
-  Errc outcome = found == segment::Found::hit ? copied : Errc::not_found;
-  if (found == segment::Found::absent) seen = Seen{};
+  if (found != segment::Found::hit || is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
+    return read_closely(lane, op, view, seen, copy, now_ms);
+  }
+  record_read(lane, op, view, copied, last, now_ms);
+  seen = last;
+  return copied;
+}
+
+template <typename Copy>
+[[gnu::noinline]] Errc BlockHandle::read_closely(Lane& lane, Op op, const segment::KeyView& key,
+                                                 Seen& seen, Copy& copy, std::uint64_t now_ms) {
+  segment::SlotView slot;
+  Errc outcome{};
+  const segment::Found found = segment::lookup(
+      *memory_, key, &lane_block(lane).hazard, slot, [&](const segment::SlotView& hit) {
+        seen = Seen::of(hit, now_ms);
+        outcome = seen.is_live ? copy(hit.value(), seen) : Errc::not_found;
+      });
+  if (found == segment::Found::absent) {
+    seen = Seen{};
+    outcome = Errc::not_found;
+  }
   if (found == segment::Found::corrupt || is_corrupt_.load(std::memory_order_relaxed)) {
     is_corrupt_.store(true, std::memory_order_relaxed);
     outcome = Errc::corrupt;
   }
-  record_read(operation.lane(), op, view, outcome, seen, now_ms);
+  record_read(lane, op, key, outcome, seen, now_ms);
   return outcome;
 }
 

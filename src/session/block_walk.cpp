@@ -40,15 +40,9 @@ Errc BlockHandle::visit(const Key& key,
     segment::SlotView slot;
     seen = Seen{};
     const segment::Found found =
-        segment::lookup(*memory_, view, nullptr, slot, [&](const segment::SlotView& hit) {
-          seen.type = hit.shape.type;
-          seen.version = hit.node->version.load(std::memory_order_relaxed);
-          seen.expiry_ms = hit.node->expiry_ms.load(std::memory_order_relaxed);
-          seen.key_id = hit.node->key_id.load(std::memory_order_relaxed);
-          seen.value_bytes = hit.shape.value_bytes;
-        });
-    seen.is_live = found == segment::Found::hit && seen.type != layout::ValueType::tombstone &&
-                   (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
+        segment::lookup(*memory_, view, nullptr, slot,
+                        [&](const segment::SlotView& hit) { seen = Seen::of(hit, now_ms); });
+    if (found != segment::Found::hit) seen.is_live = false;
     if (found == segment::Found::corrupt) is_corrupt_.store(true, std::memory_order_relaxed);
     if (!seen.is_live) {
       if (found == segment::Found::absent) seen = Seen{};
@@ -65,8 +59,7 @@ Errc BlockHandle::visit(const Key& key,
     }
     // Before the first byte is visible to the caller.
     record_read(operation.lane(), Op::visit, view, Errc{}, seen, now_ms);
-    const auto* bytes = reinterpret_cast<const std::byte*>(slot.node) + slot.shape.value_at();
-    callback({bytes, slot.shape.value_bytes});
+    callback({slot.value(), slot.shape.value_bytes});
     const auto gen = memory_->authentic_gen(slot.ref.offset());
     const bool same = gen && layout::incarnation_of(*gen) == layout::incarnation_of(slot.gen);
     return same ? Errc{} : Errc::conflict;
@@ -86,19 +79,15 @@ Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
   Errc stopped{};
   const auto copy = [&](const segment::SlotView& hit) {
     shape = hit.shape;
-    seen.version = hit.node->version.load(std::memory_order_relaxed);
-    seen.expiry_ms = hit.node->expiry_ms.load(std::memory_order_relaxed);
-    seen.key_id = hit.node->key_id.load(std::memory_order_relaxed);
+    seen = Seen::of(hit, now_ms);
     const std::uint64_t from = shape.key_at();
     node.resize(shape.node_bytes() - from);
     copy_out(node.data(), reinterpret_cast<const std::byte*>(hit.node) + from, node.size());
   };
   const auto show = [&] {
-    if (shape.type == layout::ValueType::tombstone) return true;
-    if (seen.expiry_ms != 0 && seen.expiry_ms <= now_ms) return true;
+    if (!seen.is_live) return true;
     const std::string_view key(reinterpret_cast<const char*>(node.data()), shape.key_bytes);
     if (!key.starts_with(prefix)) return true;
-    seen.value_bytes = shape.value_bytes;
     if (audit_ == AuditLevel::full) stopped = make_room(operation.lane(), key.size());
     if (stopped != Errc{}) return false;
     record_read(operation.lane(), Op::for_each, {}, Errc{}, seen, now_ms);
@@ -133,15 +122,9 @@ Result<Version> BlockHandle::wait(const Key& key, Version known, std::chrono::mi
     Seen seen;
     const segment::Found found =
         segment::lookup(*memory_, view, &lane_block(operation.lane()).hazard, slot,
-                        [&](const segment::SlotView& hit) {
-                          seen.type = hit.shape.type;
-                          seen.version = hit.node->version.load(std::memory_order_relaxed);
-                          seen.expiry_ms = hit.node->expiry_ms.load(std::memory_order_relaxed);
-                          seen.key_id = hit.node->key_id.load(std::memory_order_relaxed);
-                        });
+                        [&](const segment::SlotView& hit) { seen = Seen::of(hit, now_ms); });
     if (found == segment::Found::corrupt) return fail(Errc::corrupt, "block " + name_);
-    const bool live = found == segment::Found::hit && seen.type != layout::ValueType::tombstone &&
-                      (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
+    const bool live = found == segment::Found::hit && seen.is_live;
     const auto current = static_cast<Version>(live ? seen.version : 0);
     if (current != known) {
       if (found == segment::Found::absent) seen = Seen{};

@@ -69,14 +69,15 @@ void LaneSet::forget_block(std::uint16_t open) noexcept {
 Errc LaneSet::make_ring_present(Lane& lane, std::uint64_t cells) noexcept {
   const std::uint64_t capacity = memory_.ring_records();
   const unsigned number = raw(lane.owner) & 0xFFU;
-  while (lane.ring_present < capacity && lane.ring_present < lane.ring.next() + cells) {
-    const std::uint64_t step = std::min(kPresentStepCells, capacity - lane.ring_present);
-    const std::uint64_t at =
-        memory_.ring_offset(number) + lane.ring_present * sizeof(layout::AuditRecord);
+  std::uint64_t present = lane.ring.present();
+  while (present < capacity && present < lane.ring.next() + cells) {
+    const std::uint64_t step = std::min(kPresentStepCells, capacity - present);
+    const std::uint64_t at = memory_.ring_offset(number) + present * sizeof(layout::AuditRecord);
     if (!mapping_->populate_write(at, step * sizeof(layout::AuditRecord))) {
       return Errc::out_of_memory;
     }
-    lane.ring_present += step;
+    present += step;
+    lane.ring.set_present(present);
   }
   return Errc{};
 }

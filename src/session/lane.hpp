@@ -27,13 +27,14 @@ struct LaneBlock {
 struct Lane {
   Lane(layout::LaneHead& head_, layout::AuditRecord* cells, std::uint64_t capacity,
        layout::OpenCounters* counters_, OwnerId owner_)
-      : head(&head_), ring(head_, cells, capacity), counters(counters_), owner(owner_) {}
+      : head(&head_), ring(head_, cells, capacity), counters(counters_), owner(owner_) {
+    ring.set_present(0);
+  }
 
   layout::LaneHead* head;
   AuditRingWriter ring;
   layout::OpenCounters* counters;
   OwnerId owner;
-  std::uint64_t ring_present = 0;  // cells of the ring whose memory is there
   bool busy = false;
   std::array<std::unique_ptr<LaneBlock>, layout::kOpens> blocks;
 };

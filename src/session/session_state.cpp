@@ -11,8 +11,7 @@
 
 namespace sessionblocks {
 
-thread_local std::uint64_t SessionState::cached_serial = 0;
-thread_local Lane* SessionState::cached_lane = nullptr;
+constinit thread_local SessionState::Cached SessionState::cached_ = {0, nullptr};
 
 // The lanes that this thread has taken, given back when the thread ends.
 struct ThreadLanes {
@@ -51,8 +50,7 @@ Lane* SessionState::take_lane(Errc& code) {
     lane = *taken;
     mine.taken.push_back({serial_, weak_from_this(), lane});
   }
-  cached_serial = serial_;
-  cached_lane = lane;
+  cached_ = {serial_, lane};
   return lane;
 }
 
@@ -144,7 +142,7 @@ Result<void> SessionState::map_worker() try {
 SessionState::~SessionState() {
   // A forked child has the mappings no more (MADV_DONTFORK) and must not speak for its parent.
   if (is_forked() || !lanes_) return;
-  if (cached_serial == serial_) cached_serial = 0;
+  if (cached() != nullptr) cached_ = {0, nullptr};
   lanes_->give_back_all();
   reinterpret_cast<layout::WorkerHeader*>(worker_.data())
       ->finished.store(1, std::memory_order_release);

@@ -28,10 +28,15 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
   [[nodiscard]] Result<void> destroy(std::string_view name);
   void close(std::uint16_t open) noexcept;  // a BlockHandle has ended
 
+  // The calling thread's lane if it used this session last; nullptr: lane() knows.
+  [[nodiscard]] Lane* cached() const noexcept {
+    const Cached& last = cached_;
+    return last.serial == serial_ ? last.lane : nullptr;
+  }
   // The calling thread's lane; nullptr with `code` set when there is none.
   [[nodiscard]] Lane* lane(Errc& code) {
-    if (cached_serial == serial_) return cached_lane;
-    return take_lane(code);
+    Lane* known = cached();
+    return known != nullptr ? known : take_lane(code);
   }
   [[nodiscard]] bool is_forked() const noexcept { return platform::fork_epoch() != fork_epoch_; }
   [[nodiscard]] LaneSet& lanes() noexcept { return *lanes_; }
@@ -54,8 +59,12 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
   friend struct ThreadLanes;
 
   // The lane of the session that this thread used last: one comparison on the hot path.
-  static thread_local std::uint64_t cached_serial;
-  static thread_local Lane* cached_lane;
+  // constinit: no call of an initialiser before each use.
+  struct Cached {
+    std::uint64_t serial;
+    Lane* lane;
+  };
+  static constinit thread_local Cached cached_;
 
   DirectorClient client_;
   std::uint64_t serial_ = 0;  // of this process, never reused
