@@ -79,7 +79,10 @@ struct TableWord {
 inline constexpr unsigned kMinTableLog2 = 10;  // 1,024 slots fill one page
 inline constexpr unsigned kMaxTableLog2 = 36;  // 2^26 pages of 2^10 slots
 
+// A pin is the instant of a held checkpoint; 0: none. kPinTaking: its instant is being drawn, every
+// displaced version is kept until then.
 inline constexpr unsigned kMaxPins = 56;
+inline constexpr std::uint64_t kPinTaking = ~std::uint64_t{0};
 
 struct BlockHeader {
   Identity identity;

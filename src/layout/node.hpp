@@ -14,6 +14,7 @@
 #pragma once
 
 #include "layout/identity.hpp"
+#include "layout/pair.hpp"
 
 namespace sessionblocks::layout {
 
@@ -58,11 +59,9 @@ struct Node {
 };
 static_assert(sizeof(Node) == 64 && offsetof(Node, stamp) == 48 && offsetof(Node, hash) == 56);
 
-// A previous version that a checkpoint still needs.
-struct Link {
-  std::atomic<std::uint64_t> previous;
-  std::atomic<std::uint64_t> previous_gen;
-};
+// A previous version that a checkpoint still needs: low is its offset (0: none), high its gen. A
+// pair, because a director that takes a version out of a chain must change both at once.
+using Link = AtomicPair;
 static_assert(sizeof(Link) == 16);
 
 // The type of a value as users see it. A tombstone is what an erase leaves: it keeps the key's

@@ -46,14 +46,12 @@ struct alignas(kLine) Intent {
   std::atomic<std::uint64_t> fresh_gen;
   std::atomic<std::uint64_t> old;  // offset of the node that the commit takes off; 0: none
   std::atomic<std::uint64_t> old_gen;
-  std::atomic<std::uint64_t>
-      extra;  // a second version that the commit takes off the chain; 0: none
-  std::atomic<std::uint64_t> extra_gen;
+  std::uint64_t zero0[2];
   std::atomic<std::uint64_t> record_at;  // ring index kept for this operation's record
   std::atomic<std::uint64_t> version;
   std::atomic<std::uint64_t> key_id;
   std::atomic<std::uint64_t> value_bytes;
-  std::uint64_t zero;
+  std::uint64_t zero1;
 };
 static_assert(sizeof(Intent) == 128 && offsetof(Intent, old_gen) == 64);
 inline constexpr std::uint64_t kKeepOld = std::uint64_t{1} << 8U;
@@ -62,14 +60,15 @@ inline constexpr std::uint64_t kFreshSlot = std::uint64_t{1} << 9U;
 // What a thread does to shared memory beside its operation: it moves slots to the next table (and
 // so keeps the memory of both from reuse), drops a tombstone on the way, or gives the pages of a
 // freed run back. At most one at a time, inside or outside an operation.
-enum class SideKind : std::uint64_t { none = 0, drop = 1, return_run = 2, move = 3 };
+// The director also takes versions off a chain that no checkpoint needs any more.
+enum class SideKind : std::uint64_t { none = 0, drop = 1, return_run = 2, move = 3, trim = 4 };
 
 struct alignas(kLine) SideIntent {
   std::atomic<std::uint64_t> kind;   // SideKind; stored last when armed, first when done
   std::atomic<std::uint64_t> open;   // index of the open block
-  std::atomic<std::uint64_t> table;  // move, drop: TableWord of the old table
-  std::atomic<std::uint64_t> slot;   // drop: index in that table
-  std::atomic<std::uint64_t> old;    // the tombstone, or the head of the run
+  std::atomic<std::uint64_t> table;  // move, drop: TableWord of the old table; trim: of the slot's
+  std::atomic<std::uint64_t> slot;   // drop, trim: index in that table
+  std::atomic<std::uint64_t> old;    // the tombstone, the head of the run, the version
   std::atomic<std::uint64_t> old_gen;
   // drop: the ref, return_run: the gen that only this thread stores. It won if that shows.
   std::atomic<std::uint64_t> mine;
@@ -107,7 +106,7 @@ struct WorkerHeader {
   Identity identity;
   std::uint32_t worker_id;
   std::uint32_t lanes;
-  std::uint64_t ring_records;           // a power of two, per lane
+  std::uint64_t ring_records;             // a power of two, per lane
   std::atomic<std::uint32_t> finished;    // 1: the process detached in order
   std::atomic<std::uint32_t> lanes_used;  // bit n: memory for lane n is there, a thread had it
   std::uint64_t zero1;

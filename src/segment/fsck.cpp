@@ -13,13 +13,13 @@ using layout::TableWord;
 
 std::string_view name(Invariant invariant) noexcept {
   static constexpr std::array<std::string_view, kInvariants> kNames = {
-      "identity",           "table-word",        "table-pages",        "growth-words",
-      "slot-mark",          "slot-node",         "slot-state",         "slot-tag",
-      "node-hash",          "node-shape",        "node-version",       "node-stamp",
-      "commit-mark",        "unreachable-key",   "duplicate-key",      "shared-node",
-      "page-entry",         "above-watermark",   "run-pages",          "run-part",
-      "claimed-page",       "leaked-node",       "incarnation-reused", "thread-number",
-      "hint-without-chunk", "freed-without-hint"};
+      "identity",           "table-word",         "table-pages",        "growth-words",
+      "slot-mark",          "slot-node",          "slot-state",         "slot-tag",
+      "node-hash",          "node-shape",         "node-version",       "node-stamp",
+      "commit-mark",        "unreachable-key",    "duplicate-key",      "shared-node",
+      "page-entry",         "above-watermark",    "run-pages",          "run-part",
+      "claimed-page",       "leaked-node",        "incarnation-reused", "thread-number",
+      "hint-without-chunk", "freed-without-hint", "broken-link",        "shared-version"};
   const auto index = static_cast<std::size_t>(invariant);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -53,8 +53,10 @@ enum class Invariant : std::uint8_t {
   thread_number = 23,       // thread numbers are below the next one
   hint_without_chunk = 24,  // a hint bit belongs to a chunk
   freed_without_hint = 25,  // a freed chunk of a page with an owner is hinted
+  broken_link = 26,         // a link names a version that is in use
+  shared_version = 27,      // a version is on one chain, once
 };
-inline constexpr std::size_t kInvariants = 26;
+inline constexpr std::size_t kInvariants = 28;
 
 // Kebab-case, such as "leaked-node".
 [[nodiscard]] std::string_view name(Invariant invariant) noexcept;

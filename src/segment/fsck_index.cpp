@@ -190,16 +190,22 @@ bool Checker::shape(const Shape& shape, std::uint64_t word, const Place& place) 
   return fault == nullptr;
 }
 
-// A link ends the chain when the node it names is no longer the one that it meant.
 void Checker::chain(std::uint64_t offset, const Shape& first) {
   Shape shape = first;
   while (shape.linked) {
+    const Place place{memory_.page_of(offset), kNowhere, offset};
     const auto& link =
         *reinterpret_cast<const layout::Link*>(memory_.base() + offset + sizeof(Node));
-    offset = link.previous.load(kRelaxed);
-    const auto gen = offset != 0 ? memory_.authentic_gen(offset) : std::nullopt;
-    if (!gen || *gen != link.previous_gen.load(kRelaxed)) return;
-    if (state_of(*gen) != NodeState::in_use || !chained_.insert(offset).second) return;
+    offset = link.low.load(kRelaxed);
+    if (offset == 0) return;
+    const auto gen = memory_.authentic_gen(offset);
+    if (!gen || *gen != link.high.load(kRelaxed) || state_of(*gen) != NodeState::in_use) {
+      return report(Invariant::broken_link, place,
+                    "a link names an older version that is gone: checkpoints have lost it");
+    }
+    if (!chained_.insert(offset).second) {
+      return report(Invariant::shared_version, place, "two links lead to the same version");
+    }
     ++summary_.chained;
     const std::uint64_t word = memory_.node(offset)->shape.load(kRelaxed);
     shape = Shape::unpack(word);

@@ -2,6 +2,7 @@
 
 #include "core/crash_point.hpp"
 #include "lockfree/cas16.hpp"
+#include "segment/chain.hpp"
 #include "segment/waiters.hpp"
 
 #include <array>
@@ -267,9 +268,10 @@ Growth::Step Growth::advance_slot(const Tables& tables, std::uint64_t index) {
   if (node == nullptr) return Step::stuck;
   const layout::Gen gen = node->gen.load(std::memory_order_acquire);
   const auto shape = layout::Shape::unpack(node->shape.load(std::memory_order_relaxed));
+  const bool linked = shape.linked && load_link(*memory_, ref.offset()).previous != 0;
   std::atomic_thread_fence(std::memory_order_acquire);
   if (slot.high.load(std::memory_order_relaxed) != seen.high) return Step::again;
-  const bool pinned = memory_->header().pin_count.load(std::memory_order_acquire) != 0;
+  const bool pinned = linked || memory_->header().pin_count.load(std::memory_order_acquire) != 0;
   if (shape.type == layout::ValueType::tombstone && !pinned) return drop(tables, index, seen, gen);
   SESSIONBLOCKS_CRASH("growth.before_frozen");
   compare_and_swap(slot, seen, {ref.with(Mark::frozen).word, seen.high + 1});

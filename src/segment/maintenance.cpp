@@ -14,10 +14,12 @@ using layout::TableWord;
 Maintenance::Maintenance(const MaintenancePlace& place)
     : place_(place),
       heap_(*place.memory, place.readers, place.lane->side, place.open, place.owner),
-      growth_(*place.memory, *place.readers, heap_, place.owner) {}
+      growth_(*place.memory, *place.readers, heap_, place.owner),
+      checkpoints_(*place.memory, *place.readers, heap_) {}
 
 bool Maintenance::run(std::span<const IntentSource> workers) {
   bool did = finish();
+  did = checkpoints_.trim() || did;
   did = retire(workers) || did;
   return prepare() || did;
 }

@@ -1,9 +1,11 @@
 // What keeps a block fit without any operation waiting for it: the director does it in turns.
 //
-// Prepares the next table ahead of need, finishes a growth that writers began, and gives back the
-// pages of tables that nobody can come back to. Every step can be cut off and done again.
+// Prepares the next table ahead of need, finishes a growth that writers began, gives back the pages
+// of tables that nobody can come back to, and takes and releases checkpoints. Every step can be cut
+// off and done again.
 #pragma once
 
+#include "segment/checkpoints.hpp"
 #include "segment/growth.hpp"
 #include "segment/settle.hpp"
 
@@ -26,6 +28,7 @@ class Maintenance {
 
   // `workers`: everyone who has the block open read-write. True when there was anything to do.
   bool run(std::span<const IntentSource> workers);
+  [[nodiscard]] Checkpoints& checkpoints() noexcept { return checkpoints_; }
 
  private:
   bool prepare();
@@ -35,6 +38,7 @@ class Maintenance {
   MaintenancePlace place_;
   ThreadHeap heap_;
   Growth growth_;
+  Checkpoints checkpoints_;
   std::uint32_t retired_below_ = 0;  // tables with smaller ids have been given back
 };
 

@@ -3,7 +3,8 @@
 #include "core/crash_point.hpp"
 #include "core/words.hpp"
 #include "lockfree/audit_ring.hpp"
-#include "segment/lookup.hpp"
+#include "lockfree/cas16.hpp"
+#include "segment/chain.hpp"
 #include "segment/thread_heap.hpp"
 #include "segment/waiters.hpp"
 
@@ -50,13 +51,13 @@ class LaneRecovery {
  private:
   [[nodiscard]] layout::Slot* slot_of(std::uint64_t table, std::uint64_t index) const;
   [[nodiscard]] std::optional<Gen> gen_of(std::uint64_t offset) const;
-  [[nodiscard]] bool is_live_in(std::uint64_t offset) const;
   [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
   [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
   void complete(const Intent& intent, std::uint64_t fresh, bool fresh_is_here);
   void decide(const Intent& intent, std::uint64_t fresh, Gen gen);
   void undo(std::uint64_t fresh, Gen gen);
   void free_by_gen(std::uint64_t offset, Gen gen);
+  void finish_trim(std::uint64_t old);
   void hint(std::uint64_t offset);
   void publish_record(const Intent& intent);
 
@@ -124,12 +125,15 @@ void LaneRecovery::side() {
     // The dropped ref carries this lane's id, so that it shows who won.
     if (slot != nullptr && slot->low.load(std::memory_order_acquire) == mine &&
         SlotRef{mine}.mark() == layout::Mark::dropped &&
-        SlotRef{mine}.offset() == std::uint64_t{raw(owner_)} << 3U && !is_live_in(old)) {
+        SlotRef{mine}.offset() == std::uint64_t{raw(owner_)} << 3U && !is_reachable(memory_, old)) {
       free_by_gen(old, side.old_gen.load(kRelaxed));
     }
+  } else if (kind == SideKind::trim) {
+    finish_trim(old);
   } else if (kind == SideKind::return_run) {
     const auto gen = gen_of(old);
-    if (gen && *gen == mine && state_of(mine) == NodeState::collected && !is_live_in(old)) {
+    if (gen && *gen == mine && state_of(mine) == NodeState::collected &&
+        !is_reachable(memory_, old)) {
       SESSIONBLOCKS_CRASH("recovery.before_run");
       PagePool(memory_, owner_).return_run(memory_.page_of(old));
     }
@@ -137,21 +141,19 @@ void LaneRecovery::side() {
   side.kind.store(0, std::memory_order_release);
 }
 
-// Whether the index still leads to this node: then no intent, true or forged, may free it.
-bool LaneRecovery::is_live_in(std::uint64_t offset) const {
-  const Node* node = memory_.node(offset);
-  if (node == nullptr) return false;
-  const auto shape = layout::Shape::unpack(node->shape.load(kRelaxed));
-  if (shape.key_bytes == 0 || shape.key_bytes > layout::kMaxKeyBytes) return false;
-  if (!memory_.holds(offset, shape.node_bytes())) return false;
-  std::array<std::byte, layout::kMaxKeyBytes> key;
-  copy_out(key.data(), reinterpret_cast<const std::byte*>(node) + shape.key_at(), shape.key_bytes);
-  SlotView view;
-  std::uint64_t found = 0;
-  const KeyView key_view{key.data(), shape.key_bytes, node->hash.load(kRelaxed)};
-  const Found end = lookup(memory_, key_view, nullptr, view,
-                           [&](const SlotView& hit) { found = hit.ref.offset(); });
-  return end == Found::hit && found == offset;
+// A director died while it took a version out of a chain. The bump fails every writer that copied
+// the link to it before; if one did so in time the version is on a chain still, and stays for the
+// next director to take out.
+void LaneRecovery::finish_trim(std::uint64_t old) {
+  auto& side = head_.side;
+  if (auto* slot = slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed))) {
+    Pair seen{};
+    seen.high = slot->high.load(std::memory_order_acquire);
+    seen.low = slot->low.load(std::memory_order_acquire);
+    compare_and_swap(*slot, seen, {seen.low, seen.high + 1});
+  }
+  SESSIONBLOCKS_CRASH("recovery.trim_bumped");
+  if (!is_reachable(memory_, old)) free_by_gen(old, side.old_gen.load(kRelaxed));
 }
 
 bool LaneRecovery::same_key(std::uint64_t left, std::uint64_t right) const {
@@ -181,7 +183,7 @@ bool LaneRecovery::committed(const Intent& intent, std::uint64_t fresh, Gen gen)
     if (shows) return true;
   }
   // The slot may have moved on to the next table, whose memory may have moved on as well.
-  return is_live_in(fresh);
+  return is_reachable(memory_, fresh);
 }
 
 void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
@@ -197,14 +199,12 @@ void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, bool fres
   ++report_.committed;
   const auto displaced = [&](std::uint64_t offset) {
     return offset != 0 && offset != fresh && (!fresh_is_here || same_key(offset, fresh)) &&
-           !is_live_in(offset);
+           !is_reachable(memory_, offset);
   };
   const std::uint64_t old = intent.old.load(kRelaxed);
   if ((intent.what.load(kRelaxed) & layout::kKeepOld) == 0 && displaced(old)) {
     free_by_gen(old, intent.old_gen.load(kRelaxed));
   }
-  const std::uint64_t extra = intent.extra.load(kRelaxed);
-  if (displaced(extra)) free_by_gen(extra, intent.extra_gen.load(kRelaxed));
   publish_record(intent);
   const std::uint64_t slot = intent.slot.load(kRelaxed);
   if (const layout::Slot* at = slot_of(intent.table.load(kRelaxed), slot)) {
@@ -243,7 +243,7 @@ void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
     complete(intent, fresh, true);
   } else if (state_of(*seen) == NodeState::in_use) {
     // In use and reached by its key, though not where the intent says: no writer leaves that.
-    if (is_live_in(fresh)) {
+    if (is_reachable(memory_, fresh)) {
       ++report_.forged;
     } else {
       undo(fresh, gen);

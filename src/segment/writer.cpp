@@ -173,9 +173,27 @@ void Writer::read_old(Work& work, const SlotView& view) const {
   work.old_stamp = node.stamp.load(std::memory_order_relaxed);
 }
 
+// What the new node, stamped so, hangs behind itself. Usable only if the slot is unchanged.
+ChainLink Writer::link_for(const Work& work, std::uint64_t stamp) const noexcept {
+  if (!work.old.has_node) return {};
+  const auto& header = place_.memory->header();
+  // After the stamp: who draws an instant sets its pin first, so that a stamp above the instant
+  // comes with the pin.
+  const bool pins = header.pin_count.load(std::memory_order_acquire) != 0;
+  if (!pins && !work.view.shape.linked) [[likely]]
+    return {};
+  if (pins && is_pinned(header, work.old_stamp, stamp)) {
+    return {work.view.ref.offset(), work.view.gen};
+  }
+  return work.view.shape.linked ? load_link(*place_.memory, work.view.ref.offset()) : ChainLink{};
+}
+
 // Errc::conflict: the old node changed under the copy, start again.
 Errc Writer::build(Work& work) {
+  work.link =
+      link_for(work, place_.memory->header().snapshot_clock.load(std::memory_order_acquire));
   Shape shape;
+  shape.linked = work.link.previous != 0;
   shape.value_bytes = work.plan.value_bytes();
   shape.key_bytes = work.key.size;
   shape.type = work.plan.type;
@@ -244,6 +262,10 @@ void Writer::fill(Work& work, const Shape& shape) {
   node.key_id.store(work.old.has_node ? work.old_key_id : incarnation_of(work.gen), relaxed);
   node.expiry_ms.store(work.plan.expiry_ms, relaxed);
   node.hash.store(work.key.hash, relaxed);
+  if (shape.linked) {
+    link_of(node).low.store(work.link.previous, relaxed);
+    link_of(node).high.store(work.link.gen, relaxed);
+  }
   copy_in(bytes + shape.key_at(), work.key.data, work.key.size);
   std::byte* value = bytes + shape.value_at();
   const auto tail = work.plan.tail();
@@ -272,11 +294,11 @@ void Writer::name_in_intent(Work& work) {
   std::uint64_t what =
       static_cast<std::uint64_t>(work.mutation.op) | (std::uint64_t{place_.open} << 16U);
   if (!work.old.has_node) what |= layout::kFreshSlot;
+  if (keeps_old(work)) what |= layout::kKeepOld;
   intent_.what.store(what, relaxed);
   intent_.slot.store(work.view.index, relaxed);
   intent_.old.store(work.old.has_node ? work.view.ref.offset() : 0, relaxed);
   intent_.old_gen.store(work.view.gen, relaxed);
-  intent_.extra.store(0, relaxed);
   intent_.version.store(work.outcome.version, relaxed);
   intent_.key_id.store(work.outcome.key_id, relaxed);
   intent_.value_bytes.store(work.outcome.value_bytes, relaxed);
@@ -304,8 +326,11 @@ bool Writer::may_commit(Work& work) {
   }
   auto& header = place_.memory->header();
   Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
-  node.stamp.store(header.snapshot_clock.load(std::memory_order_acquire),
-                   std::memory_order_relaxed);
+  const std::uint64_t stamp = header.snapshot_clock.load(std::memory_order_acquire);
+  node.stamp.store(stamp, std::memory_order_relaxed);
+  // A checkpoint was taken or released since the node was built: build it for that.
+  if (link_for(work, stamp) != work.link) [[unlikely]]
+    return false;
   return same_tables(*place_.memory, work.tables);
 }
 
@@ -313,7 +338,7 @@ void Writer::finish_commit(Work& work) {
   // The fresh node is not touched any more: it may have been displaced, and its memory be
   // another's.
   const bool fresh_slot = !work.old.has_node;
-  if (!fresh_slot) heap_.free_node(work.view.ref.offset(), work.view.gen);
+  if (!fresh_slot && !keeps_old(work)) heap_.free_node(work.view.ref.offset(), work.view.gen);
   SESSIONBLOCKS_CRASH("write.old_freed");
   if (work.record) record(work, work.outcome.key_id);
   SESSIONBLOCKS_CRASH("write.recorded");

@@ -12,6 +12,7 @@
 
 #include "layout/control.hpp"
 #include "lockfree/audit_ring.hpp"
+#include "segment/chain.hpp"
 #include "segment/growth.hpp"
 #include "segment/mutation.hpp"
 
@@ -75,6 +76,7 @@ class Writer {
     OldEntry old;
     std::uint64_t old_key_id = 0;
     std::uint64_t old_stamp = 0;
+    ChainLink link;  // what the new node hangs on its chain; previous is old: old stays
     Plan plan;
     Chunk chunk;
     layout::Gen gen = 0;
@@ -88,6 +90,7 @@ class Writer {
   [[nodiscard]] Attempt refuse(Work& work, Errc code) const noexcept;
   [[nodiscard]] bool locate(Work& work);  // false: look again, or outcome.code is set
   void read_old(Work& work, const SlotView& view) const;
+  [[nodiscard]] ChainLink link_for(const Work& work, std::uint64_t stamp) const noexcept;
   [[nodiscard]] Errc build(Work& work);
   [[nodiscard]] Errc take_chunk(Work& work, std::uint64_t bytes);
   void fill(Work& work, const layout::Shape& shape);
@@ -95,6 +98,9 @@ class Writer {
   [[nodiscard]] bool may_commit(Work& work);
   void define_key(Work& work);
   void finish_commit(Work& work);
+  [[nodiscard]] static bool keeps_old(const Work& work) noexcept {
+    return work.old.has_node && work.link.previous == work.view.ref.offset();
+  }
   void record(Work& work, std::uint64_t key_id);
   void mark_old_committed(const Work& work) noexcept;
   void end_operation() noexcept;

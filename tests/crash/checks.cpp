@@ -63,8 +63,8 @@ void check_fsck(const BlockMemory& memory, std::uint64_t step, Violations& viola
   }
   const auto& nodes = summary.nodes;
   const bool conserved = nodes[0] + nodes[1] + nodes[2] + nodes[3] == summary.chunks &&
-                         nodes[1] == summary.entries + summary.tombstones;
-  if (!conserved) violations.add("nodes in use are not entries and tombstones", step);
+                         nodes[1] == summary.entries + summary.tombstones + summary.chained;
+  if (!conserved) violations.add("nodes in use are not entries, tombstones and versions", step);
 }
 
 void ImageCheck::operator()(Image& image, std::uint64_t step, Violations& violations) {
@@ -86,7 +86,7 @@ void ImageCheck::entries(Image& image, std::uint64_t step, Violations& violation
   if (!is_before && !is_after) {
     return violations.add("the entries are neither those before nor those after", step);
   }
-  const bool committed = is_after && truth_.before != truth_.after;
+  const bool committed = is_after && truth_.before != truth_.after && path_.is_recorded;
   const Recorded recorded = records_in(image.worker(), truth_.ring_start, path_.op);
   if (recorded.succeeded != (committed ? 1U : 0U)) {
     violations.add(committed ? "committed, and not exactly one record says so"

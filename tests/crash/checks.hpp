@@ -17,6 +17,7 @@ struct Path {
   Op op = Op::put;  // how its audit record names it
   std::function<void(Scene&)> setup;
   std::function<void(Scene&)> act;  // in the child, by scene.self
+  bool is_recorded = true;          // an audit record tells of it
   bool is_full = false;             // the block is full: a put may be refused afterwards
   std::uint64_t block_bytes = kBlockBytes;
 };

@@ -176,6 +176,91 @@ void add_heap(std::vector<Path>& all) {
   all.push_back(look);
 }
 
+std::uint64_t pin(Scene& s) {
+  const auto instant = s.checkpoints_of(s.another).take({});
+  if (!instant) std::abort();
+  return *instant;
+}
+
+void pinned(Scene& s) {
+  some(s);
+  (void)pin(s);
+}
+
+// Of "mine" a version that a checkpoint needs, one that none needs any more, and the newest.
+void surplus(Scene& s) {
+  pinned(s);
+  s.self.put("mine", "second");
+  const std::uint64_t brief = pin(s);
+  s.another.put("mine", "third");
+  if (!s.checkpoints_of(s.another).release(brief, {})) std::abort();
+}
+
+Path of_director(std::string name, std::function<void(Scene&)> setup,
+                 std::function<void(Scene&)> act) {
+  Path path;
+  path.name = std::move(name);
+  path.key = "mine";
+  path.op = Op::drop;
+  path.setup = std::move(setup);
+  path.act = [act = std::move(act)](Scene& s) {
+    act(s);
+    Outcome none;
+    none.code = Errc::not_found;
+    result(s, none);
+  };
+  path.is_recorded = false;
+  return path;
+}
+
+void add_checkpoints(std::vector<Path>& all) {
+  all.push_back(with(simple("put, keeps the version that a checkpoint needs", "theirs", Op::put,
+                            [](Actor& a) { return a.put("theirs", "n"); }),
+                     pinned));
+  all.push_back(with(
+      simple("put, hands a link on", "mine", Op::put, [](Actor& a) { return a.put("mine", "n"); }),
+      [](Scene& s) {
+        pinned(s);
+        s.another.put("mine", "second");
+      }));
+  all.push_back(with(simple("erase, keeps the version that a checkpoint needs", "theirs", Op::erase,
+                            [](Actor& a) { return a.erase("theirs"); }),
+                     pinned));
+  all.push_back(with(
+      simple("put, keeps a run", "long", Op::put, [](Actor& a) { return a.put("long", kLonger); }),
+      [](Scene& s) {
+        some(s);
+        s.self.put("long", kLong);
+        (void)pin(s);
+      }));
+  all.push_back(of_director(
+      "finish a growth with versions kept",
+      [](Scene& s) {
+        growing(s);
+        (void)pin(s);
+        for (int i = 400; i < 410; ++i) s.another.put("key" + std::to_string(i), "new");
+        for (int i = 410; i < 420; ++i) s.another.erase("key" + std::to_string(i));
+      },
+      [](Scene& s) { (void)s.self.writer.growth().finish(); }));
+  all.push_back(of_director("take a checkpoint", some,
+                            [](Scene& s) { (void)s.checkpoints_of(s.self).take({}); }));
+  all.push_back(of_director("release a checkpoint", pinned,
+                            [](Scene& s) { (void)s.checkpoints_of(s.self).release(1, {}); }));
+  all.push_back(of_director("trim, from the middle of a chain", surplus,
+                            [](Scene& s) { (void)s.checkpoints_of(s.self).trim(); }));
+  all.push_back(of_director(
+      "trim, the rest of a chain",
+      [](Scene& s) {
+        surplus(s);
+        s.self.put("long", kLong);
+        const std::uint64_t brief = pin(s);
+        s.self.erase("long");
+        if (!s.checkpoints_of(s.another).release(brief, {})) std::abort();
+        if (!s.checkpoints_of(s.another).release(1, {})) std::abort();
+      },
+      [](Scene& s) { (void)s.checkpoints_of(s.self).trim(); }));
+}
+
 }  // namespace
 
 const std::vector<Path>& paths() {
@@ -184,6 +269,7 @@ const std::vector<Path>& paths() {
     add_writes(list);
     add_growth(list);
     add_heap(list);
+    add_checkpoints(list);
     return list;
   }();
   return all;

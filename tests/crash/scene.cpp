@@ -1,25 +1,45 @@
 #include "scene.hpp"
 
+#include "segment/chain.hpp"
+
 namespace sessionblocks::crash {
 
-Entries entries_of(const BlockMemory& memory) {
-  Entries entries;
+namespace {
+
+// Adds what a checkpoint of `instant` sees; kPinTaking, which no stamp reaches: what is there now.
+void add_entries(const BlockMemory& memory, std::uint64_t instant, const std::string& prefix,
+                 Entries& entries) {
   std::string key;
   Value value;
   bool is_live = false;
   const auto use = [&](const SlotView& view) {
-    const auto* node = reinterpret_cast<const std::byte*>(view.node);
-    const auto* text = reinterpret_cast<const char*>(node);
-    is_live = view.shape.type != layout::ValueType::tombstone;
-    key.assign(text + view.shape.key_at(), view.shape.key_bytes);
-    value.bytes.assign(text + view.shape.value_at(), view.shape.value_bytes);
-    value.version = view.node->version.load();
+    is_live = false;
+    const Chain chain = use_version_at(memory, view, instant, [&](const Version& version) {
+      const auto* text = reinterpret_cast<const char*>(version.node);
+      is_live = version.shape.type != layout::ValueType::tombstone;
+      key.assign(text + version.shape.key_at(), version.shape.key_bytes);
+      value.bytes.assign(text + version.shape.value_at(), version.shape.value_bytes);
+      value.version = version.node->version.load();
+    });
+    if (chain == Chain::broken) entries["a broken chain"] = {};
   };
   const auto done = [&] {
-    if (is_live) entries[key] = value;
+    if (is_live) entries[prefix + key] = value;
     return true;
   };
   if (!scan(memory, nullptr, use, done)) entries["no usable table"] = {};
+}
+
+}  // namespace
+
+Entries entries_of(const BlockMemory& memory) {
+  Entries entries;
+  add_entries(memory, layout::kPinTaking, "", entries);
+  for (const auto& pin : memory.header().pins) {
+    const std::uint64_t instant = pin.load();
+    if (instant == 0 || instant == layout::kPinTaking) continue;
+    add_entries(memory, instant, std::to_string(instant) + ":", entries);
+  }
   return entries;
 }
 

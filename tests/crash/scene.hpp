@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../segment/fixture.hpp"
+#include "segment/checkpoints.hpp"
 #include "segment/fsck.hpp"
 #include "segment/scan.hpp"
 
@@ -94,7 +95,7 @@ struct Value {
   friend bool operator==(const Value&, const Value&) = default;
 };
 using Entries = std::map<std::string, Value>;
-// Live entries; tombstones are absent.
+// Live entries; tombstones are absent. What a checkpoint holds is there as "INSTANT:KEY".
 [[nodiscard]] Entries entries_of(const BlockMemory& memory);
 
 // What the child tells the parent, in shared memory.
@@ -120,6 +121,10 @@ struct Scene {
   // All that an operation stores to: the block up to some pages above the watermark, the first
   // hazards, the victim's lane.
   [[nodiscard]] std::vector<Range> ranges() const;
+  // Checkpoints as a director takes them that is this actor.
+  [[nodiscard]] Checkpoints checkpoints_of(Actor& actor) {
+    return {system.memory, system.readers_segment(), actor.writer.heap()};
+  }
   [[nodiscard]] RecoveryReport recover(Worker& worker) {
     return recover_in_block(worker.memory, worker.id,
                             {&system.memory, &system.readers_segment(), test::kOpen, true});

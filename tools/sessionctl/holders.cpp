@@ -66,7 +66,7 @@ void add_lane(const WorkerCopy& copy, unsigned lane, OwnerId owner, std::uint64_
   const bool in_flight = intent.op.load(kRelaxed) > intent.done.load(kRelaxed);
   bool busy = in_flight && copy.names(intent.what.load(kRelaxed) >> 16U, block);
   if (busy) {
-    for (const auto* node : {&intent.fresh, &intent.old, &intent.extra}) {
+    for (const auto* node : {&intent.fresh, &intent.old}) {
       if (const std::uint64_t offset = node->load(kRelaxed); offset != 0) {
         found.nodes.push_back(offset);
       }
