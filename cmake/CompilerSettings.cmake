@@ -28,3 +28,8 @@ target_include_directories(sessionblocks_settings INTERFACE
 # (gcc.gnu.org PR 105329 and 105651); its other warnings stay.
 target_compile_options(sessionblocks_settings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds>)
+
+if(CMAKE_CXX_FLAGS MATCHES "fsanitize=[a-z,]*address")
+  target_sources(sessionblocks_settings INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${CMAKE_CURRENT_LIST_DIR}/leak_check_in_sandbox.cpp>)
+endif()
