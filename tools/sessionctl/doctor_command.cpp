@@ -15,6 +15,7 @@
 #include "command.hpp"
 #include "layout/block.hpp"
 #include "leftovers.hpp"
+#include "platform/cpu.hpp"
 #include "platform/landlock.hpp"
 #include "platform/mapping.hpp"
 #include "platform/membarrier.hpp"
@@ -40,7 +41,7 @@ std::string_view word_of(Verdict verdict) {
 }
 
 void check_processor(Checks& checks) {
-  const bool has_pair_swap = __builtin_cpu_supports("cmpxchg16b") != 0;
+  const bool has_pair_swap = platform::has_pair_swap();
   checks.push_back({"processor", has_pair_swap ? Verdict::ok : Verdict::problem,
                     has_pair_swap ? "has cmpxchg16b" : "has no cmpxchg16b, which blocks need"});
 }
