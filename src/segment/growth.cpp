@@ -72,7 +72,8 @@ bool Growth::begin_prepared() {
   SESSIONBLOCKS_CRASH("growth.before_begin");
   header.old_table.compare_exchange_strong(idle, table.word, std::memory_order_acq_rel);
   help_begin(*memory_);
-  return true;
+  // Not begun while the growth into this table goes on: that one has to be finished first.
+  return header.table.load(std::memory_order_acquire) != table.word;
 }
 
 unsigned Growth::wanted_log2() const noexcept {
@@ -97,8 +98,13 @@ void Growth::after_insert() {
   const TableWord table{header.table.load(std::memory_order_acquire)};
   const bool due = claimed * 4 >= table.slots() * 3;
   if (due && begin_prepared()) return;
-  // The director prepares tables ahead. It is away: do it ourselves, late and now and then.
+  // The director prepares tables ahead and finishes what stopped and dead movers left. It is away,
+  // or slower than we fill the table: do it ourselves, late and now and then.
   if (claimed % 64 != 0) return;
+  // Were the table full before the last slot had moved into it, that slot would never find a place.
+  // Half of it is enough for all that the old one held.
+  const TableWord old{header.old_table.load(std::memory_order_acquire)};
+  if (old.is_table() && claimed * 2 >= table.slots() && !finish()) return;
   if (claimed * 8 >= table.slots() * 7) {
     (void)begin_now();
   } else if (!due && pages_left() < memory_->page_count() / 8 && wanted_log2() != 0) {
@@ -122,16 +128,20 @@ bool Growth::drop_tombstones() {
 }
 
 bool Growth::begin_now() {
+  const TableWord before{memory_->header().table.load(std::memory_order_acquire)};
   const TableWord old{memory_->header().old_table.load(std::memory_order_acquire)};
   if (old.is_table() && !finish()) return false;
   if (begin_prepared()) return true;
   const TableWord table{memory_->header().table.load(std::memory_order_acquire)};
+  const auto begun = [&] {  // by somebody else meanwhile
+    return memory_->header().table.load(std::memory_order_acquire) != before.word;
+  };
   const unsigned wanted = std::max(wanted_log2(), table.log2_slots());
   if (!prepare_next(wanted) &&
       (wanted == table.log2_slots() || !prepare_next(table.log2_slots()))) {
-    return false;
+    return begun();
   }
-  return begin_prepared();
+  return begin_prepared() || begun();
 }
 
 bool Growth::prepare_next(unsigned log2_slots) {
