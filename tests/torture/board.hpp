@@ -59,6 +59,9 @@ struct Slot {
   std::atomic<std::uint32_t> parked;  // number of the pause that it obeys
   // Odd while the warden has it stopped: its own operations are then no survivor's.
   std::atomic<std::uint32_t> stops;
+  // The next to be struck works without a rest, so that it is hit inside an operation; the others
+  // take one, or the oracle would do little else than judge what nobody was killed in.
+  std::atomic<std::uint32_t> is_hot;
   std::atomic<std::uint64_t> remembered;  // the worker's own; the next one finds it
   std::array<Histogram, 2> latency;  // by Phase
   Journal journal;

@@ -4,6 +4,7 @@
 
 #include <sessionblocks/error.hpp>
 
+#include <chrono>
 #include <ctime>
 
 #include "board.hpp"
@@ -81,6 +82,8 @@ class Recorder {
       if (board_.stop.load(std::memory_order_acquire) != 0) return false;
       nap(std::chrono::microseconds(200));
     }
+    const bool rests = slot_.is_hot.load(std::memory_order_relaxed) == 0;
+    if (rests && ++unrested_ % kBetweenRests == 0) nap(kRest);
     return board_.stop.load(std::memory_order_acquire) == 0;
   }
   // A word that the next worker of this slot finds.
@@ -89,12 +92,16 @@ class Recorder {
   [[nodiscard]] std::uint64_t operations() const noexcept { return operations_; }
 
  private:
+  static constexpr unsigned kBetweenRests = 4;  // operations
+  static constexpr std::chrono::microseconds kRest{300};
+
   Board& board_;
   Slot& slot_;
   unsigned number_;
   std::uint32_t life_;
   std::uint64_t operations_ = 0;
   std::uint32_t stops_ = 0;
+  unsigned unrested_ = 0;
 };
 
 }  // namespace sessionblocks::torture

@@ -86,6 +86,8 @@ void look_at_block(director::Registry& registry, director::StoredBlock& block, R
   const layout::TableWord table{memory.header().table.load()};
   rest.table_slots = table.slots();
   rest.table_id = table.id();
+  const layout::TableWord old{memory.header().old_table.load()};
+  if (old.is_table() && old.id() + 1 == table.id()) rest.growing_from = old.id();
   check_fsck(memory, rest);
   check_owners(registry, memory,
                *reinterpret_cast<const layout::ReadersSegment*>(mapped.readers.data()), rest);

@@ -61,6 +61,6 @@ inline constexpr std::size_t kMostBytes = 96 * 1024;  // of a value
 [[nodiscard]] std::uint64_t read_one(Place& place, std::uint32_t key);
 
 // A worker's whole life, from attach to its end; for the child of a fork. Its exit code.
-[[nodiscard]] int live(Board& board, unsigned slot);
+[[nodiscard]] int live(Board& board, const KeySet& keys, unsigned slot);
 
 }  // namespace sessionblocks::torture

@@ -22,8 +22,9 @@ constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr std::uint64_t kBetweenPausesNs = kNsPerS / 2;
 constexpr std::uint64_t kBetweenPausesOperations = 200'000;
 constexpr std::uint64_t kStuckNs = 60 * kNsPerS;
+constexpr unsigned kStandsStill = 8;  // pauses
 constexpr std::uint64_t kCalmS = 4;         // without --seconds
-constexpr std::uint64_t kGapNs = 1'500'000;  // between two kills, without --seconds
+constexpr std::uint64_t kGapNs = 700'000;   // between two kills, without --seconds
 
 Board* make_board() {
   void* const memory =
@@ -141,11 +142,19 @@ bool Run::pause_and_judge() {
     oracle_->complain("a worker does not come to the end of its operation, or is not reclaimed");
     return false;
   }
-  rest_ = system_->look();
-  for (const std::string& finding : rest_.findings) oracle_->complain(finding);
-  oracle_->judge(rest_.entries);
+  look();
   board_->pause.store(0, std::memory_order_release);
   return true;
+}
+
+void Run::look() {
+  const std::uint64_t growing_from = rest_.growing_from;
+  rest_ = system_->look();
+  for (const std::string& finding : rest_.findings) oracle_->complain(finding);
+  const bool same = growing_from != 0 && growing_from == rest_.growing_from;
+  same_growth_ = same ? same_growth_ + 1 : 0;
+  if (same_growth_ == kStandsStill) oracle_->complain("the index grows and does not get on");
+  oracle_->judge(rest_.entries);
 }
 
 void Run::end() {
@@ -165,9 +174,7 @@ void Run::end() {
     nap(std::chrono::microseconds(500));
   }
   if (!system_->has_only({})) oracle_->complain("a worker that ended is not reclaimed");
-  rest_ = system_->look();
-  for (const std::string& finding : rest_.findings) oracle_->complain(finding);
-  oracle_->judge(rest_.entries);
+  look();
   for (const std::string& name : system_->stop()) oracle_->complain("left in /dev/shm: " + name);
 }
 

@@ -43,6 +43,7 @@ class Run {
   [[nodiscard]] bool pause_and_judge();
   [[nodiscard]] bool everybody_rests(std::uint32_t pause);
   void end();
+  void look();
   void tell();
 
   RunOptions options_;
@@ -55,6 +56,7 @@ class Run {
   std::uint64_t begun_ns_ = 0;
   std::uint64_t told_ns_ = 0;
   Rest rest_;
+  unsigned same_growth_ = 0;  // pauses in a row that found the same growth under way
 };
 
 }  // namespace sessionblocks::torture

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 #include "platform/process.hpp"
 #include "roles.hpp"
@@ -16,11 +17,15 @@
 namespace sessionblocks::torture {
 namespace {
 
+constexpr std::uint64_t kHotNs = 600'000;
+
 class Warden {
  public:
-  explicit Warden(Board& board) : board_(board), random_(mixed(board.seed)) {}
+  explicit Warden(Board& board)
+      : board_(board), keys_(kWriters, board.keys_per_class), random_(mixed(board.seed)) {}
 
   void run() {
+    ::prctl(PR_SET_TIMERSLACK, 1'000UL);  // ns; moments are to be random, not those of a clock
     for (unsigned slot = 0; slot < kSlots; ++slot) start(slot);
     while (board_.stop.load(std::memory_order_acquire) == 0) {
       look_after_children();
@@ -28,14 +33,12 @@ class Warden {
       const std::uint32_t pause = board_.pause.load(std::memory_order_acquire);
       if (pause != 0 || board_.phase.load() != static_cast<std::uint32_t>(Phase::chaos)) {
         resume_all(now, pause != 0);
-        next_ns_ = now;
+        if (pause != 0) next_ns_ = now;
+        rouse(now, false);
         board_.warden_pause.store(pause, std::memory_order_release);
       } else {
         resume_due(now);
-        if (now >= next_ns_ && board_.kills.load() < board_.wanted_kills) {
-          act(now);
-          next_ns_ = platform::monotonic_ns() + random_() % (2 * board_.mean_gap_ns + 1);
-        }
+        rouse(now, board_.kills.load() < board_.wanted_kills);
       }
       wait_a_little(platform::monotonic_ns());
     }
@@ -64,7 +67,7 @@ class Warden {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(0);
       for (Child& child : children_) child.pidfd.reset();
-      ::_exit(live(board_, slot));
+      ::_exit(live(board_, keys_, slot));
     }
     auto pidfd = platform::open_pidfd(pid);
     if (pid < 0 || !pidfd) {
@@ -111,12 +114,26 @@ class Warden {
     close_books(slot, how);
   }
 
-  void act(std::uint64_t now) {
-    const auto slot = static_cast<unsigned>(random_() % kSlots);
+  // Makes one worker hot when it is time, and strikes it (in calm: lets it be) a little later.
+  void rouse(std::uint64_t now, bool strikes) {
+    if (now < next_ns_) return;
+    if (victim_ == kSlots) {
+      victim_ = static_cast<unsigned>(random_() % kSlots);
+      board_.slots[victim_].is_hot.store(1, std::memory_order_relaxed);
+      next_ns_ = now + random_() % kHotNs;
+      return;
+    }
+    const unsigned slot = std::exchange(victim_, kSlots);
+    if (strikes) strike(slot, now);
+    board_.slots[slot].is_hot.store(0, std::memory_order_relaxed);
+    next_ns_ = platform::monotonic_ns() + random_() % (2 * board_.mean_gap_ns + 1);
+  }
+
+  void strike(unsigned slot, std::uint64_t now) {
     Child& child = children_[slot];
     if (child.is_stopped) return;
     // Few die before they have attached: what follows is what most kills are for.
-    const bool is_early = board_.slots[slot].journal.ended.load() == 0 || !has_worked(slot);
+    const bool is_early = !has_worked(slot);
     if (is_early && random_() % 16 != 0) return;
     const std::uint64_t dice = random_() % 100;
     if (dice < 70) return kill(slot, is_early);
@@ -189,8 +206,10 @@ class Warden {
   }
 
   Board& board_;
+  const KeySet keys_;  // made once: every worker has it by the fork
   std::mt19937_64 random_;
   std::array<Child, kSlots> children_;
+  unsigned victim_ = kSlots;  // who is hot; kSlots: nobody
   std::uint64_t next_ns_ = 0;
 };
 

@@ -23,7 +23,7 @@ std::uint64_t seed_of(const Board& board, unsigned slot) {
 
 }  // namespace
 
-int live(Board& board, unsigned slot) {
+int live(Board& board, const KeySet& keys, unsigned slot) {
   const RoleOfSlot role = role_of(slot);
   const Role& part = kRoles[role.role];
   AttachOptions options;
@@ -38,7 +38,6 @@ int live(Board& board, unsigned slot) {
   auto block = session->open(kBlockName);
   if (!block) return fails(block.error(), kCannotOpen);
   if (block->is_writable() != (part.grant == std::string_view("rw"))) return kOtherRights;
-  const KeySet keys(kWriters, board.keys_per_class);
   std::mt19937_64 random(seed_of(board, slot));
   Place place{board, keys, recorder, *block, random, role.number};
   part.run(place);
