@@ -51,7 +51,7 @@ BlockMemory StoredBlock::memory() const {
   if (segment) memory.block = segment->memory();
   if (readers) memory.readers = readers->memory();
   memory.reserved = reserved;
-  memory.audited = audit == sessionblocks::AuditLevel::full;
+  memory.audited = audit != sessionblocks::AuditLevel::counted;  // what recovery makes is a write
   if (segment) {
     memory.populate = [file = segment](std::uint64_t offset, std::uint64_t bytes) {
       return file->reserve(offset, bytes).has_value();

@@ -27,7 +27,7 @@ struct BlockMemory {
   // How much of it may be touched, as in control; it grows. More can be had with `populate`.
   std::shared_ptr<const std::atomic<std::uint64_t>> reserved;
   std::function<bool(std::uint64_t offset, std::uint64_t bytes)> populate;
-  bool audited = true;  // operations on it are recorded one by one
+  bool audited = true;  // writes to it are recorded one by one
 };
 
 // A block that a worker had open; its records and intents name it by `open`.

@@ -22,7 +22,7 @@ struct RecoveredBlock {
   BlockMemory* memory = nullptr;
   layout::ReadersSegment* readers = nullptr;
   std::uint16_t open = 0;  // the dead worker's index of this block
-  bool audited = true;     // whether operations on it are recorded one by one
+  bool audited = true;     // whether writes to it are recorded one by one
 };
 
 struct RecoveryReport {
