@@ -108,7 +108,9 @@ class KeyCheck {
         if (!before.may_be_gone(change.end_ns)) fault(change, "added what was there");
         return false;
       case Op::append:
-        return change.value_bytes != change.bytes;
+        if (change.value_bytes != change.bytes) return true;
+        if (!before.may_be_gone(change.end_ns)) fault(change, "forgot what was there");
+        return false;
       case Op::compare_and_set:
         if (change.argument != before.version) {
           fault(change, "won against version " + std::to_string(before.version) + ", expected " +
