@@ -65,8 +65,7 @@ T must(Result<T> result) {
 }
 
 Board& map_board(int fd) {
-  void* const memory =
-      ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* const memory = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) die("cannot map the board");
   return *static_cast<Board*>(memory);
 }
@@ -329,15 +328,17 @@ void report(const Options& options, std::uint64_t entries, unsigned workers, con
   const double most = percentile(times.reclaimed_ms, 1.0);
   const auto count = static_cast<unsigned long long>(entries);
   if (options.json) {
-    std::printf("%s\n  {\"entries\": %llu, \"workers\": %u, \"samples\": %u, \"busy\": %s, "
-                "\"noticed_p50_ms\": %.3f, \"reclaimed_p50_ms\": %.3f, "
-                "\"reclaimed_p99_ms\": %.3f, \"reclaimed_max_ms\": %.3f}",
-                is_first ? "[" : ",", count, workers, options.samples,
-                options.busy ? "true" : "false", noticed, p50, p99, most);
+    std::printf(
+        "%s\n  {\"entries\": %llu, \"workers\": %u, \"samples\": %u, \"busy\": %s, "
+        "\"noticed_p50_ms\": %.3f, \"reclaimed_p50_ms\": %.3f, "
+        "\"reclaimed_p99_ms\": %.3f, \"reclaimed_max_ms\": %.3f}",
+        is_first ? "[" : ",", count, workers, options.samples, options.busy ? "true" : "false",
+        noticed, p50, p99, most);
   } else {
     if (is_first) {
-      std::printf("from SIGKILL to everything reclaimed, in ms\n"
-                  " entries  workers   noticed p50        p50        p99        max\n");
+      std::printf(
+          "from SIGKILL to everything reclaimed, in ms\n"
+          " entries  workers   noticed p50        p50        p99        max\n");
     }
     std::printf("%8llu %8u %13.3f %10.3f %10.3f %10.3f\n", count, workers, noticed, p50, p99, most);
   }

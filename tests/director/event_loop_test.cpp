@@ -1,8 +1,8 @@
 #include "director/event_loop.hpp"
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include <optional>
 

@@ -138,7 +138,12 @@ TEST_CASE("add finds nothing, replace and erase find something") {
   Done add = put(3, 4, 8, 2);
   add.op = Op::add;
   expect(false, {put(1, 2, 7, 1), add});
-  expect(true, {put(1, 2, 7, 1), refused([&] { add.version = 1; return add; }(), Errc::exists)});
+  expect(true, {put(1, 2, 7, 1), refused(
+                                     [&] {
+                                       add.version = 1;
+                                       return add;
+                                     }(),
+                                     Errc::exists)});
   Done replace = put(1, 2, 8, 1);
   replace.op = Op::replace;
   expect(false, {replace});

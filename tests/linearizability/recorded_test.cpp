@@ -1,8 +1,8 @@
 // Histories of real processes on a few keys, recorded while workers are killed; what a kill cut off
 // is decided by the audit log.
+#include <unistd.h>
 #include <catch2/catch.hpp>
 #include <map>
-#include <unistd.h>
 
 #include "../torture/run.hpp"
 #include "checker.hpp"

@@ -55,15 +55,15 @@ struct Journal {
 enum class Phase : std::uint32_t { calm = 0, chaos = 1 };
 
 struct Slot {
-  alignas(64) std::atomic<std::uint32_t> life;    // number of its process, from 1
-  std::atomic<std::uint32_t> parked;  // number of the pause that it obeys
+  alignas(64) std::atomic<std::uint32_t> life;  // number of its process, from 1
+  std::atomic<std::uint32_t> parked;            // number of the pause that it obeys
   // Odd while the warden has it stopped: its own operations are then no survivor's.
   std::atomic<std::uint32_t> stops;
   // The next to be struck works without a rest, so that it is hit inside an operation; the others
   // take one, or the oracle would do little else than judge what nobody was killed in.
   std::atomic<std::uint32_t> is_hot;
   std::atomic<std::uint64_t> remembered;  // the worker's own; the next one finds it
-  std::array<Histogram, 2> latency;  // by Phase
+  std::array<Histogram, 2> latency;       // by Phase
   Journal journal;
 };
 
@@ -86,7 +86,7 @@ struct Board {
   std::atomic<std::uint64_t> kills_early;    // before the process had attached
   std::atomic<std::uint64_t> kills_inside;   // between "about to" and the acknowledgement
   std::atomic<std::uint64_t> stops;
-  std::atomic<std::uint64_t> in_order;  // workers that ended by themselves
+  std::atomic<std::uint64_t> in_order;      // workers that ended by themselves
   std::atomic<std::uint32_t> warden_pause;  // the pause that it obeys: nobody is stopped or dying
   std::atomic<std::uint32_t> warden_done;
 

@@ -1,4 +1,5 @@
-// Latencies in buckets: eight to each power of two of nanoseconds, so a bucket is at most 12.5 % off.
+// Latencies in buckets: eight to each power of two of nanoseconds, so a bucket is at most 12.5 %
+// off.
 //
 // One process adds at a time, others may look. What is shared is only counted: a worker that is
 // killed while it adds loses its own last one, at most.

@@ -23,9 +23,8 @@ class KeyCheck {
       : name_(name), is_counter_(is_counter), complain_(complain), states_{before} {}
 
   void run(std::vector<Done>& done) {
-    const auto reads = std::partition(done.begin(), done.end(), [](const Done& one) {
-      return one.changes();
-    });
+    const auto reads =
+        std::partition(done.begin(), done.end(), [](const Done& one) { return one.changes(); });
     std::sort(done.begin(), reads,
               [](const Done& a, const Done& b) { return a.version < b.version; });
     for (auto change = done.begin(); change != reads; ++change) apply(*change);
@@ -166,8 +165,8 @@ class KeyCheck {
   void heard(const Done& change, const KeyState& before, const KeyState& after) const {
     const auto expect = [&](std::uint64_t wanted, const char* what) {
       if (change.seen == wanted) return;
-      fault(change, std::string("returned ") + what + " " + std::to_string(change.seen) +
-                        ", not " + std::to_string(wanted));
+      fault(change, std::string("returned ") + what + " " + std::to_string(change.seen) + ", not " +
+                        std::to_string(wanted));
     };
     if (change.op == Op::increment) expect(after.content, "the sum");
     if (change.op == Op::append) expect(after.bytes, "the size");
@@ -211,8 +210,7 @@ class KeyCheck {
   [[nodiscard]] bool is_gone_for(const Done& read) const {
     for (std::size_t at = 0; at < states_.size(); ++at) {
       if (at > 0 && changes_[at - 1].start_ns > read.end_ns) return false;
-      const bool was_over = at + 1 < earliest_end_.size() &&
-                            earliest_end_[at + 1] < read.start_ns;
+      const bool was_over = at + 1 < earliest_end_.size() && earliest_end_[at + 1] < read.start_ns;
       if (!was_over && states_[at].may_be_gone(read.end_ns)) return true;
     }
     return false;

@@ -26,13 +26,13 @@ struct Done {
   std::uint64_t written = 0;  // as in JournalEntry
   std::uint64_t seen = 0;
   std::uint64_t argument = 0;
-  std::uint64_t bytes = 0;         // written, or seen
-  std::uint64_t value_bytes = 0;   // of the entry afterwards, as the log has it
+  std::uint64_t bytes = 0;        // written, or seen
+  std::uint64_t value_bytes = 0;  // of the entry afterwards, as the log has it
   std::uint32_t ttl_ms = 0;
   std::uint16_t outcome = 0;  // Errc
   Op op = Op::get;
-  bool has_value = false;     // a read: `seen` and `bytes` are what it saw
-  bool was_cut_off = false;   // its caller never heard of it
+  bool has_value = false;    // a read: `seen` and `bytes` are what it saw
+  bool was_cut_off = false;  // its caller never heard of it
   std::uint32_t slot = 0;
   std::uint32_t life = 0;
 
@@ -44,7 +44,7 @@ struct Done {
 // The entry of a key after some version of it.
 struct KeyState {
   std::uint64_t version = 0;
-  bool is_live = false;  // an entry, though it may have expired; else a tombstone or nothing
+  bool is_live = false;       // an entry, though it may have expired; else a tombstone or nothing
   std::uint64_t content = 0;  // of a text; a counter's value
   std::uint64_t bytes = 0;
   // Between these it expires, by the coarse clock in ms; 0: never.

@@ -19,20 +19,22 @@ constexpr unsigned kSlowestKillMs = 50;
 int report(const Run& run, const RunOptions& options) {
   const Oracle& oracle = run.oracle();
   const Board& board = run.board();
-  std::printf("kills: %llu (%llu inside an operation, %llu of a stopped worker, %llu before it had "
-              "attached), %llu stops, %llu ended by themselves\n",
-              static_cast<unsigned long long>(board.kills.load()),
-              static_cast<unsigned long long>(board.kills_inside.load()),
-              static_cast<unsigned long long>(board.kills_stopped.load()),
-              static_cast<unsigned long long>(board.kills_early.load()),
-              static_cast<unsigned long long>(board.stops.load()),
-              static_cast<unsigned long long>(board.in_order.load()));
-  std::printf("operations: %llu, %llu of them cut off by a kill, of which %llu were done as the "
-              "log says; %llu refused for memory\n",
-              static_cast<unsigned long long>(oracle.operations()),
-              static_cast<unsigned long long>(oracle.cut_off()),
-              static_cast<unsigned long long>(oracle.cut_off_done()),
-              static_cast<unsigned long long>(oracle.refused_for_memory()));
+  std::printf(
+      "kills: %llu (%llu inside an operation, %llu of a stopped worker, %llu before it had "
+      "attached), %llu stops, %llu ended by themselves\n",
+      static_cast<unsigned long long>(board.kills.load()),
+      static_cast<unsigned long long>(board.kills_inside.load()),
+      static_cast<unsigned long long>(board.kills_stopped.load()),
+      static_cast<unsigned long long>(board.kills_early.load()),
+      static_cast<unsigned long long>(board.stops.load()),
+      static_cast<unsigned long long>(board.in_order.load()));
+  std::printf(
+      "operations: %llu, %llu of them cut off by a kill, of which %llu were done as the "
+      "log says; %llu refused for memory\n",
+      static_cast<unsigned long long>(oracle.operations()),
+      static_cast<unsigned long long>(oracle.cut_off()),
+      static_cast<unsigned long long>(oracle.cut_off_done()),
+      static_cast<unsigned long long>(oracle.refused_for_memory()));
   std::printf("%s", run.latencies().c_str());
   if (oracle.violations() == 0) {
     std::printf("violations: 0\n");
@@ -59,8 +61,9 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds,
                  "spread them over this time; a quarter of it goes by without kills")
       ->check(CLI::Range(4, 1'000'000));
-  app.add_option("--seed", options.seed, "of all random choices; which instruction a kill hits is "
-                                         "the machine's");
+  app.add_option("--seed", options.seed,
+                 "of all random choices; which instruction a kill hits is "
+                 "the machine's");
   app.add_option("--audit", audit, "audit level of the block")
       ->check(CLI::IsMember({"full", "writes"}));
   app.add_flag("--without-recovery", without_recovery,

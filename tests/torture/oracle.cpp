@@ -160,8 +160,8 @@ void Oracle::match(unsigned slot, Life& life) {
   auto& records = log_records_[life.worker];
   for (const JournalEntry& entry : life.entries) {
     if (is_act(entry, Act::scanned) && entry.outcome != 0) {
-      complain("slot " + std::to_string(slot) + ": for_each failed: " +
-               std::string(errc_name(static_cast<Errc>(entry.outcome))));
+      complain("slot " + std::to_string(slot) +
+               ": for_each failed: " + std::string(errc_name(static_cast<Errc>(entry.outcome))));
       continue;
     }
     if (!logs_reads_ && is_read(op_of(entry))) {
@@ -230,8 +230,7 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
   add(slot, life, entry, *record);
 }
 
-void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry,
-                 const Record& record) {
+void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record) {
   Done done;
   done.op = op_of(entry);
   done.start_ns = entry.start_ns;
@@ -245,8 +244,8 @@ void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry,
   done.ttl_ms = entry.ttl_ms;
   done.outcome = record.outcome;
   done.was_cut_off = entry.outcome == kNeverEnded;
-  done.has_value = !done.was_cut_off && is_read(done.op) && done.op != Op::contains &&
-                   entry.outcome == 0;
+  done.has_value =
+      !done.was_cut_off && is_read(done.op) && done.op != Op::contains && entry.outcome == 0;
   done.slot = slot;
   done.life = life.number;
   history_[entry.key].push_back(done);

@@ -4,7 +4,8 @@
 // take() reads what the journals have; judge() is for a pause, when nobody is inside an operation,
 // every dead worker is recovered and every ring is drained. It holds
 //  1. each journal against the records of its worker: one record for each operation, in order, with
-//     the same outcome and version; behind them at most one more, of the operation in which it died;
+//     the same outcome and version; behind them at most one more, of the operation in which it
+//     died;
 //  2. each key's history against what may happen (history.hpp);
 //  3. the entries that are in the block against the state in which each key must be by now.
 // What was cut off by a kill counts as done exactly if the log has its record.

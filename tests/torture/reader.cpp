@@ -50,8 +50,8 @@ Errc get_bytes(Place& place, JournalEntry& entry) {
 }
 
 Errc visit(Place& place, JournalEntry& entry) {
-  const auto version = place.block.visit(
-      place.keys.name(entry.key), [&](std::span<const std::byte> bytes) {
+  const auto version =
+      place.block.visit(place.keys.name(entry.key), [&](std::span<const std::byte> bytes) {
         take(entry, place.keys.is_counter(entry.key), bytes);
       });
   if (!version) return version.error().code();

@@ -81,8 +81,8 @@ void list_entries(const segment::BlockMemory& memory, Rest& rest) {
 
 void look_at_block(director::Registry& registry, director::StoredBlock& block, Rest& rest) {
   const director::BlockMemory mapped = block.memory();
-  const segment::BlockMemory memory(mapped.block.data(), mapped.block.size(),
-                                    mapped.reserved.get(), mapped.populate);
+  const segment::BlockMemory memory(mapped.block.data(), mapped.block.size(), mapped.reserved.get(),
+                                    mapped.populate);
   const layout::TableWord table{memory.header().table.load()};
   rest.table_slots = table.slots();
   rest.table_id = table.id();

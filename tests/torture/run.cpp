@@ -22,9 +22,9 @@ constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr std::uint64_t kBetweenPausesNs = kNsPerS / 2;
 constexpr std::uint64_t kBetweenPausesOperations = 200'000;
 constexpr std::uint64_t kStuckNs = 60 * kNsPerS;
-constexpr unsigned kStandsStill = 8;  // pauses
-constexpr std::uint64_t kCalmS = 4;         // without --seconds
-constexpr std::uint64_t kGapNs = 700'000;   // between two kills, without --seconds
+constexpr unsigned kStandsStill = 8;       // pauses
+constexpr std::uint64_t kCalmS = 4;        // without --seconds
+constexpr std::uint64_t kGapNs = 700'000;  // between two kills, without --seconds
 
 Board* make_board() {
   void* const memory =

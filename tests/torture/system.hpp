@@ -27,7 +27,7 @@ struct Rest {
   std::uint64_t table_slots = 0;
   std::uint64_t table_id = 0;
   std::uint64_t growing_from = 0;  // id of the table that the index grows out of; 0: none
-  std::uint64_t pages = 0;  // ever used
+  std::uint64_t pages = 0;         // ever used
   std::uint64_t free_pages = 0;
 };
 

@@ -96,8 +96,8 @@ class Writer {
     const std::uint64_t expected = known_[key];
     if (expected == 0) return read(key);
     change(Op::compare_and_set, key, any_size(), 0, expected, [&](JournalEntry& entry) {
-      return took(entry, place_.block.compare_and_set(place_.keys.name(key), Version{expected},
-                                                      text_));
+      return took(entry,
+                  place_.block.compare_and_set(place_.keys.name(key), Version{expected}, text_));
     });
   }
   void append(std::uint32_t key) {
