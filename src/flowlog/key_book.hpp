@@ -1,11 +1,13 @@
 // Which bytes stand behind which key id, as far as the log's writer has learned it.
 //
-// One thread. Bounded: beyond its limit the oldest entries go; a record that names one of those
-// later is looked up in the files, and counted when it is not there either.
+// One thread. Bounded: beyond its limit the entries go that nobody looked up for longest, so a key
+// that is in use keeps its name however many come and go. A record that names one of those that
+// went is counted. (A second chance for each would not do: when all have been looked up since their
+// last turn, the oldest go first, and those are the ones in use.)
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +29,7 @@ class KeyBook {
   struct Entry {
     std::string bytes;
     std::uint64_t written_in = 0;  // stamp of the file that defines it; 0: none that is open
+    std::list<KeyRef>::iterator turn;
   };
 
   explicit KeyBook(std::uint64_t limit_bytes) noexcept : limit_bytes_(limit_bytes) {}
@@ -34,20 +37,23 @@ class KeyBook {
   // The first definition stands; conflicts() counts those that disagreed with it: ids are unique
   // in a block's generation, so only a lying worker defines one twice.
   Entry& define(KeyRef key, std::string_view bytes) {
-    const auto [at, is_new] = entries_.try_emplace(key);
-    if (!is_new) {
-      if (at->second.bytes != bytes) ++conflicts_;
-      return at->second;
+    if (Entry* const known = find(key)) {
+      if (known->bytes != bytes) ++conflicts_;
+      return *known;
     }
-    at->second.bytes = bytes;
-    order_.push_back(key);
+    std::list<KeyRef> turn{key};  // first all that can throw
+    Entry& entry =
+        entries_.try_emplace(key, Entry{std::string(bytes), 0, turn.begin()}).first->second;
+    order_.splice(order_.end(), turn);
     used_bytes_ += cost(bytes.size());
     while (used_bytes_ > limit_bytes_ && order_.size() > 1) drop_oldest();
-    return at->second;
+    return entry;
   }
   [[nodiscard]] Entry* find(KeyRef key) noexcept {
     const auto at = entries_.find(key);
-    return at == entries_.end() ? nullptr : &at->second;
+    if (at == entries_.end()) return nullptr;
+    order_.splice(order_.end(), order_, at->second.turn);
+    return &at->second;
   }
   void clear() {
     entries_.clear();
@@ -59,7 +65,7 @@ class KeyBook {
 
  private:
   // With what the table and the order take, as measured for short keys.
-  static constexpr std::uint64_t cost(std::size_t bytes) noexcept { return bytes + 120; }
+  static constexpr std::uint64_t cost(std::size_t bytes) noexcept { return bytes + 150; }
   void drop_oldest() {
     const auto at = entries_.find(order_.front());
     order_.pop_front();
@@ -68,7 +74,7 @@ class KeyBook {
   }
 
   std::unordered_map<KeyRef, Entry, KeyRefHash> entries_;
-  std::deque<KeyRef> order_;
+  std::list<KeyRef> order_;  // who goes next; the last one was looked up last
   std::uint64_t limit_bytes_;
   std::uint64_t used_bytes_ = 0;
   std::uint64_t conflicts_ = 0;

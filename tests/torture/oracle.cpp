@@ -140,7 +140,9 @@ void Oracle::read_log() {
     if (from.op == Op::define_key || from.op == Op::drop) continue;
     const std::uint32_t key = from.has_key ? keys_.find(from.key) : KeySet::kNone;
     if (key == KeySet::kNone) {
-      complain("the log has a record without one of our keys: \"" + from.key + "\"");
+      complain("the log has a record without one of our keys: \"" + from.key + "\" id " +
+               std::to_string(from.key_id) + ", worker " + std::to_string(from.lane.worker) + " " +
+               std::string(word(from.op)) + " version " + std::to_string(from.version));
       continue;
     }
     Record record;

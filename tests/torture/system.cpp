@@ -67,8 +67,10 @@ director::MakeAuditSink log_into(const std::string& folder) {
     flowlog::FlowLogConfig config;
     config.log.folder = folder;
     config.log.system = "torture";
-    config.log.rotate_bytes = std::uint64_t{32} << 20U;
     config.log.budget_bytes = std::uint64_t{256} << 20U;  // the oracle reads it as it grows
+    // Soon full: names of keys that are in use must outlive those of all that came and went.
+    config.log.key_memory_bytes = std::uint64_t{4} << 20U;
+    config.log.rotate_bytes = std::uint64_t{1} << 20U;
     auto sink = std::make_shared<flowlog::FlowLogSink>(std::move(config), nullptr);
     flowlog::Instance known{};
     std::memcpy(known.data(), instance.data(), sizeof known);
