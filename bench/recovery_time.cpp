@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -25,22 +26,18 @@
 #include "layout/readers.hpp"
 #include "platform/clock.hpp"
 #include "platform/process.hpp"
+#include "recovery_report.hpp"
 #include "segment/block_memory.hpp"
 
 namespace {
 
 using namespace sessionblocks;
+using namespace sessionblocks::bench;
 
 constexpr unsigned kMostWorkers = 100;
 constexpr int kBoardFd = 3;
 constexpr std::uint64_t kBetweenRests = 4;  // operations
 constexpr const char* kBlock = "bench";
-
-struct Options {
-  bool json = false;
-  bool busy = false;
-  unsigned samples = 200;
-};
 
 // Orders for the workers, in memory that both sides map.
 struct Board {
@@ -103,11 +100,22 @@ int work(unsigned seat_number) {
 
 // ----------------------------------------------------------------------------------- director
 
-// Says when the director begins with a dead worker, and when its last record is logged.
+// When the director was how far with the one that died.
+struct Stamps {
+  std::atomic<unsigned> count{0};
+  std::array<std::uint64_t, 4> ns{};  // before and after each of its two drains
+
+  void add() {
+    const unsigned at = count.load();
+    if (at < ns.size()) ns[at] = platform::monotonic_ns();
+    count.store(at + 1);
+  }
+};
+
 class Watched final : public director::AuditSink {
  public:
-  Watched(std::shared_ptr<director::AuditSink> sink, std::atomic<std::uint64_t>& begun_ns)
-      : sink_(std::move(sink)), begun_ns_(begun_ns) {}
+  Watched(std::shared_ptr<director::AuditSink> sink, Stamps& stamps)
+      : sink_(std::move(sink)), stamps_(stamps) {}
   void worker_added(const director::WorkerMemory& worker, std::string_view scope) override {
     sink_->worker_added(worker, scope);
   }
@@ -116,21 +124,16 @@ class Watched final : public director::AuditSink {
     sink_->block_opened(worker, open, block, generation, name);
   }
   void drain_fully(WorkerId worker) override {
-    std::uint64_t none = 0;
-    begun_ns_.compare_exchange_strong(none, platform::monotonic_ns());
+    stamps_.add();
     sink_->drain_fully(worker);
+    stamps_.add();
   }
   void worker_removed(WorkerId worker) override { sink_->worker_removed(worker); }
   void note(std::string_view transition) override { sink_->note(transition); }
 
  private:
   std::shared_ptr<director::AuditSink> sink_;
-  std::atomic<std::uint64_t>& begun_ns_;
-};
-
-struct Times {
-  std::vector<double> noticed_ms;    // until the director begins
-  std::vector<double> reclaimed_ms;  // until nothing is left
+  Stamps& stamps_;
 };
 
 class Bench {
@@ -188,7 +191,7 @@ class Bench {
       auto sink = make(instance);
       if (!sink) return sink;
       return std::shared_ptr<director::AuditSink>(
-          std::make_shared<Watched>(std::move(*sink), begun_ns_));
+          std::make_shared<Watched>(std::move(*sink), stamps_));
     };
     director_ = must(director::EmbeddedDirector::start(std::move(setup)));
     Result<BlockId> block;
@@ -260,12 +263,12 @@ class Bench {
     while (place.operations.load() < heard) nap_us(100);
     nap_us(static_cast<long>(random_() % 500));
     const auto worker = static_cast<WorkerId>(place.worker.load());
-    begun_ns_.store(0);
+    stamps_.count.store(0);
     const std::uint64_t killed_ns = platform::monotonic_ns();
     end(children_[seat]);
     std::uint64_t reclaimed_ns = 0;
     while (reclaimed_ns == 0) {
-      if (begun_ns_.load() == 0) {
+      if (stamps_.count.load() == 0) {
         nap_us(20);
         continue;
       }
@@ -276,7 +279,12 @@ class Bench {
         check_nothing_left(registry, worker);
       });
     }
-    times.noticed_ms.push_back(static_cast<double>(begun_ns_.load() - killed_ns) / 1e6);
+    std::uint64_t before_ns = killed_ns;
+    for (std::size_t step = 0; step < kSteps.size(); ++step) {
+      const std::uint64_t ns = step < stamps_.ns.size() ? stamps_.ns[step] : reclaimed_ns;
+      times.steps_ms[step].push_back(static_cast<double>(ns - before_ns) / 1e6);
+      before_ns = ns;
+    }
     times.reclaimed_ms.push_back(static_cast<double>(reclaimed_ns - killed_ns) / 1e6);
   }
 
@@ -302,7 +310,7 @@ class Bench {
   const Options& options_;
   unsigned workers_;
   std::mt19937_64 random_{1};
-  std::atomic<std::uint64_t> begun_ns_{0};
+  Stamps stamps_;
   std::string folder_;
   platform::UniqueFd board_fd_;
   Board* board_ = nullptr;
@@ -312,45 +320,18 @@ class Bench {
   std::vector<Child> children_;
 };
 
-// ------------------------------------------------------------------------------------- report
-
-double percentile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size()));
-  return values[std::min(at, values.size() - 1)];
-}
-
-void report(const Options& options, std::uint64_t entries, unsigned workers, const Times& times,
-            bool is_first) {
-  const double noticed = percentile(times.noticed_ms, 0.5);
-  const double p50 = percentile(times.reclaimed_ms, 0.5);
-  const double p99 = percentile(times.reclaimed_ms, 0.99);
-  const double most = percentile(times.reclaimed_ms, 1.0);
-  const auto count = static_cast<unsigned long long>(entries);
-  if (options.json) {
-    std::printf(
-        "%s\n  {\"entries\": %llu, \"workers\": %u, \"samples\": %u, \"busy\": %s, "
-        "\"noticed_p50_ms\": %.3f, \"reclaimed_p50_ms\": %.3f, "
-        "\"reclaimed_p99_ms\": %.3f, \"reclaimed_max_ms\": %.3f}",
-        is_first ? "[" : ",", count, workers, options.samples, options.busy ? "true" : "false",
-        noticed, p50, p99, most);
-  } else {
-    if (is_first) {
-      std::printf(
-          "from SIGKILL to everything reclaimed, in ms\n"
-          " entries  workers   noticed p50        p50        p99        max\n");
-    }
-    std::printf("%8llu %8u %13.3f %10.3f %10.3f %10.3f\n", count, workers, noticed, p50, p99, most);
-  }
-  std::fflush(stdout);
-}
-
 int run(const Options& options) {
   bool is_first = true;
   for (const std::uint64_t entries : {10ULL, 1'000ULL, 100'000ULL}) {
     for (const unsigned workers : {1U, 10U, 100U}) {
       Bench bench(options, entries, workers);
-      report(options, entries, workers, bench.run(), is_first);
+      const Times times = bench.run();
+      if (options.json) {
+        report_json(options, entries, workers, times, is_first);
+      } else {
+        report_text(entries, workers, times, is_first);
+      }
+      std::fflush(stdout);
       is_first = false;
     }
   }
