@@ -18,6 +18,7 @@ struct Path {
   std::function<void(Scene&)> setup;
   std::function<void(Scene&)> act;  // in the child, by scene.self
   bool is_recorded = true;          // an audit record tells of it
+  bool is_interfered = false;       // others change its key while it is stopped
   bool is_full = false;             // the block is full: a put may be refused afterwards
   std::uint64_t block_bytes = kBlockBytes;
 };

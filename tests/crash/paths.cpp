@@ -1,5 +1,10 @@
 // Every way through the data plane that changes shared bytes, as one operation each.
 #include "checks.hpp"
+#include "segment/maintenance.hpp"
+#include "segment/waiters.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace sessionblocks::crash {
 namespace {
@@ -105,6 +110,56 @@ void add_writes(std::vector<Path>& all) {
                        [](Actor& a) { return a.put_late("mine", kLong); }));
 }
 
+Outcome put_until(Actor& actor, std::string_view key, std::string_view value,
+                  std::uint64_t expires_at_ms, Op op = Op::put) {
+  Mutation mutation;
+  mutation.op = op;
+  mutation.type = layout::ValueType::text;
+  mutation.value = test::bytes_of(value);
+  mutation.expiry = ExpiryRule::at;
+  mutation.expires_at_ms = expires_at_ms;
+  return actor.apply(key, mutation);
+}
+
+void expired(Scene& s) {
+  some(s);
+  put_until(s.another, "mine", "stale", 500);  // actors live at 1,000 ms
+}
+
+void add_more_writes(std::vector<Path>& all) {
+  all.push_back(simple("replace by a larger value", "mine", Op::replace,
+                       [](Actor& a) { return a.put("mine", std::string(700, 'r'), Op::replace); }));
+  all.push_back(with(simple("replace by a smaller value", "mine", Op::replace,
+                            [](Actor& a) { return a.put("mine", "r", Op::replace); }),
+                     [](Scene& s) {
+                       some(s);
+                       s.self.put("mine", std::string(700, 'r'));
+                     }));
+  all.push_back(simple("add of what is absent", "new", Op::add,
+                       [](Actor& a) { return a.put("new", "n", Op::add); }));
+  all.push_back(simple("replace of what is absent", "none", Op::replace,
+                       [](Actor& a) { return a.put("none", "n", Op::replace); }));
+  all.push_back(simple("put with an expiry", "mine", Op::put,
+                       [](Actor& a) { return put_until(a, "mine", "brief", 5'000); }));
+  all.push_back(simple("touch", "mine", Op::touch,
+                       [](Actor& a) { return put_until(a, "mine", "", 5'000, Op::touch); }));
+  all.push_back(with(simple("put over what has expired", "mine", Op::put,
+                            [](Actor& a) { return a.put("mine", "n"); }),
+                     expired));
+  all.push_back(with(simple("erase of what has expired", "mine", Op::erase,
+                            [](Actor& a) { return a.erase("mine"); }),
+                     expired));
+  all.push_back(with(simple("append that makes a run", "mine", Op::append,
+                            [](Actor& a) { return a.put("mine", kLong, Op::append); }),
+                     some));
+  all.push_back(
+      with(simple("erase of a run", "long", Op::erase, [](Actor& a) { return a.erase("long"); }),
+           [](Scene& s) {
+             some(s);
+             s.another.put("long", kLong);
+           }));
+}
+
 void add_growth(std::vector<Path>& all) {
   all.push_back(with(
       simple("put, begins a growth", "new", Op::put, [](Actor& a) { return a.put("new", "n"); }),
@@ -160,6 +215,17 @@ void add_heap(std::vector<Path>& all) {
                        }
                        (void)s.recover(s.other);
                      }));
+  Path recut = simple("put, into a page that is cut anew", "new", Op::put,
+                      [](Actor& a) { return a.put("new", std::string(1'300, 'n')); });
+  recut.is_full = true;
+  recut.setup = [](Scene& s) {
+    s.self.put("mine", "own");
+    for (int i = 0; s.self.put("full" + std::to_string(i), std::string(700, 'f')).code == Errc{};
+         ++i) {
+    }
+    for (int i = 0; i < 60; ++i) s.self.erase("full" + std::to_string(i));
+  };
+  all.push_back(recut);
   Path leave = simple("a thread leaves", "mine", Op::drop, nullptr);
   leave.act = [](Scene& s) { s.self.writer.leave(); };
   all.push_back(leave);
@@ -213,6 +279,56 @@ Path of_director(std::string name, std::function<void(Scene&)> setup,
   return path;
 }
 
+// The victim is the director: what it does in turns, and what it does to writers that stand still.
+void maintain(Scene& s) {
+  Maintenance maintenance({&s.system.memory, &s.system.readers_segment(), &s.victim.memory.lane(0),
+                           test::kOpen, owner_of(s.victim.id, 0)});
+  const IntentSource writers[] = {{&s.other.memory, test::kOpen}};
+  for (int turn = 0; turn < 2; ++turn) (void)maintenance.run(writers);
+}
+
+// Another's writer that stopped right before its commit.
+void stopped_writer(Scene& s) {
+  some(s);
+  SlotView view;
+  if (lookup(s.system.memory, test::key_of("theirs"), nullptr, view, [](const SlotView&) {}) !=
+      Found::hit) {
+    std::abort();
+  }
+  auto& intent = s.other.memory.lane(0).intent;
+  intent.what.store(static_cast<std::uint64_t>(Op::put) | (std::uint64_t{test::kOpen} << 16U));
+  intent.slot.store(view.index);
+  intent.table.store(s.system.memory.header().table.load());
+  intent.op.store(intent.op.load() + 1);
+}
+
+void add_director(std::vector<Path>& all) {
+  all.push_back(of_director(
+      "the director prepares a table",
+      [](Scene& s) {
+        keys(s.another, 0, 520);
+        s.another.put("mine", "old");
+      },
+      maintain));
+  all.push_back(
+      of_director("the director finishes a growth and gives the table back", growing, maintain));
+  all.push_back(of_director("settle", stopped_writer, [](Scene& s) {
+    const IntentSource writers[] = {{&s.other.memory, test::kOpen}};
+    (void)settle(s.system.memory, writers);
+  }));
+  Path wait = of_director("wait", some, [](Scene& s) {
+    SlotView view;
+    if (lookup(s.system.memory, test::key_of("mine"), nullptr, view, [](const SlotView&) {}) !=
+        Found::hit) {
+      return;
+    }
+    waiter_flag(s.system.readers_segment(), view.index).store(1, std::memory_order_seq_cst);
+    (void)platform::futex_wait_for(wait_word(*view.slot), static_cast<std::uint32_t>(view.ver),
+                                   std::chrono::milliseconds(1));
+  });
+  all.push_back(wait);
+}
+
 void add_checkpoints(std::vector<Path>& all) {
   all.push_back(with(simple("put, keeps the version that a checkpoint needs", "theirs", Op::put,
                             [](Actor& a) { return a.put("theirs", "n"); }),
@@ -261,15 +377,54 @@ void add_checkpoints(std::vector<Path>& all) {
       [](Scene& s) { (void)s.checkpoints_of(s.self).trim(); }));
 }
 
+// What others can get in the way of: a change of one entry, and the director among writers.
+constexpr std::array kInterfered =
+    std::to_array<std::string_view>({"replace by a larger value",
+                                     "touch",
+                                     "put over what has expired",
+                                     "erase of a run",
+                                     "append that makes a run",
+                                     "put, into a page that is cut anew",
+                                     "settle",
+                                     "put, insert",
+                                     "put, overwrite of an own page's node",
+                                     "put, overwrite of another's node",
+                                     "put, insert of a run",
+                                     "put, overwrite of a run by a chunk",
+                                     "erase",
+                                     "increment",
+                                     "increment of what is absent",
+                                     "append",
+                                     "compare_and_set, won",
+                                     "put, begins a growth",
+                                     "put, insert during a growth",
+                                     "put, overwrite during a growth",
+                                     "put, of an erased key during a growth",
+                                     "put, refused before the commit",
+                                     "put of a run, refused before the commit",
+                                     "put, into a stolen chunk",
+                                     "put, into a stolen chunk, refused",
+                                     "put, into an adopted page",
+                                     "put, keeps the version that a checkpoint needs",
+                                     "put, hands a link on",
+                                     "erase, keeps the version that a checkpoint needs",
+                                     "trim, from the middle of a chain"});
+
 }  // namespace
 
 const std::vector<Path>& paths() {
   static const std::vector<Path> all = [] {
     std::vector<Path> list;
     add_writes(list);
+    add_more_writes(list);
     add_growth(list);
     add_heap(list);
+    add_director(list);
     add_checkpoints(list);
+    for (Path& path : list) {
+      path.is_interfered =
+          std::find(kInterfered.begin(), kInterfered.end(), path.name) != kInterfered.end();
+    }
     return list;
   }();
   return all;

@@ -1,18 +1,10 @@
-// A victim stopped before and after each instruction that changes a shared byte, while another
-// worker overwrites its key, recycles its nodes, grows the index and has outgrown memory reused.
-// Then the victim runs on to its end, or is killed and recovered.
-#include "checks.hpp"
+#include "campaign.hpp"
 #include "segment/maintenance.hpp"
 #include "shadow.hpp"
 
 #include <array>
-#include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstdlib>
 
-using namespace sessionblocks;
-using namespace sessionblocks::crash;
-
+namespace sessionblocks::crash {
 namespace {
 
 struct Write {
@@ -233,52 +225,28 @@ void stop_everywhere(const Path& path, Scene& scene, const Truth& truth,
 
 }  // namespace
 
-TEST_CASE("a victim stopped at any instruction harms nobody, and is harmed by nobody") {
-  watchdog();
-  const char* only = std::getenv("SESSIONBLOCKS_CRASH_PATH");
-  for (const char* name : {"put, insert",
-                           "put, overwrite of an own page's node",
-                           "put, overwrite of another's node",
-                           "put, insert of a run",
-                           "put, overwrite of a run by a chunk",
-                           "erase",
-                           "increment",
-                           "increment of what is absent",
-                           "append",
-                           "compare_and_set, won",
-                           "put, begins a growth",
-                           "put, insert during a growth",
-                           "put, overwrite during a growth",
-                           "put, of an erased key during a growth",
-                           "put, refused before the commit",
-                           "put of a run, refused before the commit",
-                           "put, into a stolen chunk",
-                           "put, into a stolen chunk, refused",
-                           "put, into an adopted page",
-                           "put, keeps the version that a checkpoint needs",
-                           "put, hands a link on",
-                           "erase, keeps the version that a checkpoint needs",
-                           "trim, from the middle of a chain"}) {
-    if (only != nullptr && std::string_view(only) != name) continue;
-    const Path& path = path_named(name);
-    Scene scene(path.block_bytes * 2);
-    const Truth truth = learn(path, scene);
-    const Snapshot snapshot(scene);
-    std::set<std::uint64_t> stops;
-    {
-      Shadow shadow(scene.ranges());
-      Stepper victim([&] { path.act(scene); });
-      while (victim.step()) {
-        if (shadow.changed_anew(victim)) stops.insert({victim.steps() - 1, victim.steps()});
-      }
-    }
-    Violations violations;
-    snapshot.restore(scene);
-    stop_everywhere(path, scene, truth, stops, violations);
-    std::printf("stopped in: %-40s %5zu stops %3zu violations\n", name, stops.size(),
-                violations.count());
-    std::fflush(stdout);
-    INFO(name << "\n" << violations.text());
-    CHECK(violations.count() == 0);
-  }
+bool can_be_interfered_with(const Path& path) {
+  return path.is_interfered;
 }
+
+Tally check_stops(const Path& path) {
+  Tally tally;
+  Scene scene(path.block_bytes * 2);
+  const Truth truth = learn(path, scene);
+  const Snapshot snapshot(scene);
+  std::set<std::uint64_t> stops;
+  {
+    Shadow shadow(scene.ranges());
+    Stepper victim([&] { path.act(scene); });
+    while (victim.step()) {
+      if (shadow.changed_anew(victim)) stops.insert({victim.steps() - 1, victim.steps()});
+    }
+    tally.instructions = victim.steps();
+  }
+  snapshot.restore(scene);
+  stop_everywhere(path, scene, truth, stops, tally.violations);
+  tally.cases = stops.size();
+  return tally;
+}
+
+}  // namespace sessionblocks::crash
