@@ -85,6 +85,15 @@ class BlockMemory {
     return {reinterpret_cast<layout::Slot*>(page_bytes(word.page())), word.slots() - 1, word};
   }
 
+  // Whether the pages that the word names are its table's now. Precondition: table() found it
+  // valid.
+  [[nodiscard]] bool is_table_page(layout::TableWord word) const noexcept {
+    const auto& page = descriptor(word.page());
+    const auto entry = layout::PageEntry::unpack(page.entry.load(std::memory_order_acquire));
+    return entry.kind == layout::PageKind::table_head &&
+           page.run_head.load(std::memory_order_relaxed) == word.id();
+  }
+
   // Memory for a page that is about to be claimed; false: /dev/shm is full.
   [[nodiscard]] bool make_present(std::uint64_t page) noexcept { return has_pages(page, 1); }
 

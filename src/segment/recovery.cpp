@@ -53,7 +53,11 @@ class LaneRecovery {
   [[nodiscard]] std::optional<Gen> gen_of(std::uint64_t offset) const;
   [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
   [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
-  void complete(const Intent& intent, std::uint64_t fresh, bool fresh_is_here);
+  void complete(const Intent& intent, std::uint64_t fresh, Gen gen);
+  [[nodiscard]] bool is_here(std::uint64_t offset, Gen gen) const {
+    const auto seen = gen_of(offset);
+    return seen && incarnation_of(*seen) == incarnation_of(gen);
+  }
   void decide(const Intent& intent, std::uint64_t fresh, Gen gen);
   void undo(std::uint64_t fresh, Gen gen);
   void free_by_gen(std::uint64_t offset, Gen gen);
@@ -73,8 +77,7 @@ class LaneRecovery {
 layout::Slot* LaneRecovery::slot_of(std::uint64_t table, std::uint64_t index) const {
   const auto view = memory_.table(TableWord{table});
   if (!view || index > view->mask) return nullptr;
-  const auto entry = PageEntry::unpack(memory_.descriptor(view->word.page()).entry.load(kRelaxed));
-  return entry.kind == PageKind::table_head ? &view->slots[index] : nullptr;
+  return memory_.is_table_page(view->word) ? &view->slots[index] : nullptr;
 }
 
 // No answer means that no node begins there, not only that a living worker adopted the page while
@@ -173,8 +176,6 @@ bool LaneRecovery::same_key(std::uint64_t left, std::uint64_t right) const {
 }
 
 bool LaneRecovery::committed(const Intent& intent, std::uint64_t fresh, Gen gen) const {
-  const Node* node = memory_.node(fresh);
-  if (node->commit_mark.load(std::memory_order_acquire) == incarnation_of(gen)) return true;
   if (intent.table.load(kRelaxed) == 0) return false;
   const layout::Slot* slot = slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed));
   if (slot != nullptr) {
@@ -183,7 +184,9 @@ bool LaneRecovery::committed(const Intent& intent, std::uint64_t fresh, Gen gen)
     if (shows) return true;
   }
   // The slot may have moved on to the next table, whose memory may have moved on as well.
-  return is_reachable(memory_, fresh);
+  if (is_reachable(memory_, fresh)) return true;
+  // Last: whoever takes the node off its slot marks it first, and may do so while we look.
+  return memory_.node(fresh)->commit_mark.load(std::memory_order_acquire) == incarnation_of(gen);
 }
 
 void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
@@ -194,12 +197,13 @@ void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
   hint(fresh);
 }
 
-// `fresh_is_here`: the node was not displaced and reused since.
-void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, bool fresh_is_here) {
+void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) {
   ++report_.committed;
+  // A node of another key was never displaced by this operation: the intent is forged. The fresh
+  // node tells as long as it was not itself displaced and reused, by the living, while we look.
   const auto displaced = [&](std::uint64_t offset) {
-    return offset != 0 && offset != fresh && (!fresh_is_here || same_key(offset, fresh)) &&
-           !is_reachable(memory_, offset);
+    if (offset == 0 || offset == fresh || is_reachable(memory_, offset)) return false;
+    return same_key(offset, fresh) || !is_here(fresh, gen);
   };
   const std::uint64_t old = intent.old.load(kRelaxed);
   if ((intent.what.load(kRelaxed) & layout::kKeepOld) == 0 && displaced(old)) {
@@ -233,14 +237,15 @@ void LaneRecovery::publish_record(const Intent& intent) {
 
 void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
   const bool named = intent.table.load(kRelaxed) != 0;
+  if (named && is_here(fresh, gen) && committed(intent, fresh, gen)) {
+    return complete(intent, fresh, gen);
+  }
+  // Looked at after the mark: one that was displaced and stolen meanwhile has another's mark.
   const auto seen = gen_of(fresh);
-  const bool here = seen && incarnation_of(*seen) == incarnation_of(gen);
-  if (!here) {
+  if (!seen || incarnation_of(*seen) != incarnation_of(gen)) {
     // Before the slot was named the chunk was not ours yet. After it, it was; then only a commit
     // and another's overwrite can have let its owner reuse it (a stolen chunk).
-    if (named) complete(intent, fresh, false);
-  } else if (named && committed(intent, fresh, gen)) {
-    complete(intent, fresh, true);
+    if (named) complete(intent, fresh, gen);
   } else if (state_of(*seen) == NodeState::in_use) {
     // In use and reached by its key, though not where the intent says: no writer leaves that.
     if (is_reachable(memory_, fresh)) {

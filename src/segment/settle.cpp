@@ -34,6 +34,9 @@ Named named_by(const Intent& intent, std::uint16_t open) {
 void bump(BlockMemory& memory, const Named& named) {
   const auto table = memory.table(named.table);
   if (!table || named.slot > table->mask) return;  // forged: it can commit nothing
+  // Outgrown and given back before its thread named it: the thread sees that, and the bytes are
+  // another's now. Only the director gives tables back, so this holds for the next lines.
+  if (!memory.is_table_page(named.table)) return;
   layout::Slot& slot = table->slots[named.slot];
   Pair seen{};
   seen.high = slot.high.load(std::memory_order_acquire);

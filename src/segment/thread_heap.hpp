@@ -42,7 +42,7 @@ class ThreadHeap {
   void put_back(const Chunk& chunk, layout::Gen gen) noexcept;
   // The caller's compare-and-swap took this node off its chain; nobody else may free it.
   void free_node(std::uint64_t offset, layout::Gen gen);
-  void stolen(const Chunk& chunk) noexcept;  // the steal is over, won or lost
+  void stolen(const Chunk& chunk, bool won) noexcept;  // the steal is over
 
   // An incarnation that was never used in this block. 0: the block has run out of them.
   [[nodiscard]] std::uint64_t next_incarnation() noexcept;

@@ -125,7 +125,9 @@ Chunk ThreadHeap::try_steal(std::uint64_t offset, std::uint64_t chunk_bytes) {
   return {};
 }
 
-void ThreadHeap::stolen(const Chunk& chunk) noexcept {
+// The loser leaves the hint alone: the winner's node may be freed, and hinted, again by now.
+void ThreadHeap::stolen(const Chunk& chunk, bool won) noexcept {
+  if (!won) return hazard_.clear();
   const std::uint64_t page = memory_->page_of(chunk.offset);
   const std::uint64_t number = (chunk.offset - memory_->geometry().page_at(page)) / chunk.bytes;
   memory_->descriptor(page).freed_hints[number / 64].fetch_and(~(std::uint64_t{1} << (number % 64)),

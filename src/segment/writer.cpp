@@ -233,7 +233,7 @@ Errc Writer::take_chunk(Work& work, std::uint64_t bytes) {
     } else {
       Gen expected = chunk.steal_from;
       ours = word.compare_exchange_strong(expected, gen, std::memory_order_acq_rel);
-      heap_.stolen(chunk);
+      heap_.stolen(chunk, ours);
     }
     if (!ours) continue;
     // R1 (release fence): the new gen before the new bytes: a slow reader of the chunk's former

@@ -91,6 +91,7 @@ bool Image::same_bytes(const Image& image) const {
 namespace {
 
 constexpr std::uint64_t kFirstHazards = 128 + 16 * sizeof(layout::Hazard);
+constexpr std::uint64_t kWaitersAt = offsetof(layout::ReadersSegment, waiters);
 constexpr std::uint64_t kPagesAbove = 5;  // more than one operation claims
 
 [[nodiscard]] std::uint64_t reachable_bytes(const BlockMemory& memory) {
@@ -103,12 +104,14 @@ constexpr std::uint64_t kPagesAbove = 5;  // more than one operation claims
 std::vector<Range> Image::ranges() const {
   return {{block_.data(), reachable_bytes(memory_)},
           {readers_.data(), kFirstHazards},
+          {readers_.data() + kWaitersAt, sizeof(layout::ReadersSegment::waiters)},
           {worker_bytes_.data(), kLaneEnd}};
 }
 
 std::vector<Range> Scene::ranges() const {
   return {{system.block.data(), reachable_bytes(system.memory)},
           {system.readers.data(), kFirstHazards},
+          {system.readers.data() + kWaitersAt, sizeof(layout::ReadersSegment::waiters)},
           {victim.bytes.data(), kLaneEnd}};
 }
 
