@@ -284,8 +284,8 @@ void ThreadHeap::put_back(const Chunk& chunk, Gen gen) noexcept {
   // It was never in a slot, so no reader can hold it: no need to rest.
   auto& word = reinterpret_cast<Node*>(memory_->base() + chunk.offset)->gen;
   if (chunk.steal_from != 0) return free_node(chunk.offset, gen);
+  if (class_of(chunk.bytes) == kRunClass) return free_run(chunk.offset, gen);
   word.store(make_gen(incarnation_of(gen), NodeState::collected), std::memory_order_release);
-  if (class_of(chunk.bytes) == kRunClass) return pool_.return_run(memory_->page_of(chunk.offset));
   make_ready(chunk.offset);
 }
 

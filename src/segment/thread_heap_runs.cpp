@@ -172,8 +172,9 @@ bool orphan_page(BlockMemory& memory, PagePool& pool, std::uint64_t page, std::u
     return false;
   }
   if ((entry.kind == PageKind::table_head && was_never_current(memory, page)) ||
-      (entry.kind == PageKind::run_head &&
-       (state == NodeState::untouched || state == NodeState::collected))) {
+      // A collected run is being given back, perhaps by a living thread that did not own it: its
+      // side intent says so, and its recovery does it, should it die.
+      (entry.kind == PageKind::run_head && state == NodeState::untouched)) {
     pool.return_run(page);
     return false;
   }
