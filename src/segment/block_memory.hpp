@@ -62,9 +62,11 @@ class BlockMemory {
     return holds(geometry_.page_at(page), count * layout::kPageBytes);
   }
 
-  // nullptr: not the place of a node. Only the node's head is known to be there.
+  // nullptr: not the place of a node: chunks of all classes begin at multiples of 16, and the link
+  // behind a head is swapped by an instruction that faults elsewhere. Only the head is known to be
+  // there.
   [[nodiscard]] layout::Node* node(std::uint64_t offset) const noexcept {
-    if ((offset & 7U) != 0 || !holds(offset, sizeof(layout::Node))) return nullptr;
+    if ((offset & 15U) != 0 || !holds(offset, sizeof(layout::Node))) return nullptr;
     return reinterpret_cast<layout::Node*>(base_ + offset);
   }
   // Precondition: holds(offset, 1).

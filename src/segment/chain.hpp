@@ -29,8 +29,9 @@ struct ChainLink {
 // Of a node whose shape says that it has one. Two loads: a link that is changed meanwhile fits no
 // node, and is looked at again.
 [[nodiscard]] inline ChainLink load_link(const BlockMemory& memory, std::uint64_t node) noexcept {
-  if (!memory.holds(node, sizeof(layout::Node) + sizeof(layout::Link))) return {};
-  const auto& link = link_of(*memory.node(node));
+  layout::Node* const at = memory.node(node);
+  if (at == nullptr || !memory.holds(node, sizeof(layout::Node) + sizeof(layout::Link))) return {};
+  const auto& link = link_of(*at);
   return {link.low.load(std::memory_order_acquire), link.high.load(std::memory_order_acquire)};
 }
 
@@ -55,8 +56,9 @@ struct Version {
 
 enum class Chain : std::uint8_t {
   version,
-  end,     // there is no older version
-  broken,  // the link changed while it was followed, or someone scribbled on it: look again
+  end,      // there is no older version
+  broken,   // the link changed while it was followed, or someone scribbled on it: look again
+  endless,  // someone scribbled on it
 };
 
 // The version that a link means.
@@ -91,13 +93,16 @@ enum class Chain : std::uint8_t {
 // Chains are as long as there are pins, and longer only by versions that the director has not yet
 // taken out; bytes that someone scribbled end here.
 inline constexpr int kMostVersions = 100'000;
+// Of a chain whose links do not hold: the director takes out one version after the other, so that
+// a reader meets a link on its way now and then, never this often.
+inline constexpr int kMostChainTries = 10'000;
 
 // The version that a checkpoint of `instant` sees; end: the entry was not there.
 [[nodiscard]] inline Chain version_at(const BlockMemory& memory, const SlotView& head,
                                       std::uint64_t instant, Version& version) noexcept {
   version = first_version(memory, head);
   for (int steps = 0; version.stamp > instant; ++steps) {
-    if (steps == kMostVersions) return Chain::broken;
+    if (steps == kMostVersions) return Chain::endless;
     const Chain next = follow(memory, ChainLink(version.link), version);
     if (next != Chain::version) return next;
   }
@@ -125,13 +130,14 @@ template <typename Use>
 template <typename Use>
 Found lookup_at(const BlockMemory& memory, const KeyView& key, std::uint64_t instant,
                 HazardSlot* hazard, Use&& use) {
-  for (int tries = 0; tries < kMostTries; ++tries) {
+  for (int tries = 0; tries < kMostChainTries; ++tries) {
     Chain chain = Chain::end;
     SlotView view;
     const Found found = lookup(memory, key, hazard, view, [&](const SlotView& head) {
       chain = use_version_at(memory, head, instant, use);
     });
     if (found != Found::hit) return found;
+    if (chain == Chain::endless) return Found::corrupt;
     if (chain != Chain::broken) return chain == Chain::version ? Found::hit : Found::absent;
   }
   return Found::corrupt;

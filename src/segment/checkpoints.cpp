@@ -20,6 +20,9 @@ struct Surplus {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+// Versions looked at for each slot, at most 56 where nobody scribbled. What is left is done in the
+// next turn: chains that lead in circles shall not keep the director.
+constexpr std::uint64_t kMostWorkPerSlot = 64;
 
 // False: no pin is free.
 [[nodiscard]] std::atomic<std::uint64_t>* free_pin(layout::BlockHeader& header) noexcept {
@@ -75,9 +78,11 @@ bool Checkpoints::trim() {
   Tables tables;
   if (!load_tables(*memory_, tables) || tables.is_growing()) return true;
   bool later = false;
+  work_left_ = kMostTries + (tables.current_view.mask + 1) * kMostWorkPerSlot;
   for (std::uint64_t index = 0; index <= tables.current_view.mask; ++index) {
     Step step = Step::again;
-    for (int tries = 0; step == Step::again && tries < kMostTries; ++tries) {
+    while (step == Step::again && work_left_ > 0) {
+      --work_left_;
       step = trim_slot(tables.current, tables.current_view.slots[index], index);
     }
     later = later || step != Step::clean;
@@ -100,9 +105,13 @@ Checkpoints::Step Checkpoints::trim_slot(const layout::TableWord& word, layout::
   head.gen = head.node->gen.load(std::memory_order_acquire);
   head.shape = layout::Shape::unpack(head.node->shape.load(kRelaxed));
   if (!head.shape.linked) return detail::unchanged(head) ? Step::clean : Step::again;
+  // Its link is about to be swapped: where no chunk begins it need not even be aligned for that.
+  if (memory_->authentic_gen(head.ref.offset()) != head.gen) {
+    return detail::unchanged(head) ? Step::clean : Step::again;
+  }
 
   found.newer = first_version(*memory_, head);
-  for (int steps = 0; steps < kMostVersions; ++steps) {
+  for (; work_left_ > 0; --work_left_) {
     if (follow(*memory_, found.newer.link, found.version) != Chain::version) break;
     if (!is_pinned(memory_->header(), found.version.stamp, found.newer.stamp)) {
       if (!detail::unchanged(head)) return Step::again;

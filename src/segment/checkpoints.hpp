@@ -44,6 +44,7 @@ class Checkpoints {
   layout::ReadersSegment* readers_;
   ThreadHeap* heap_;
   bool is_due_ = true;
+  std::uint64_t work_left_ = 0;  // of this turn
 };
 
 }  // namespace sessionblocks::segment

@@ -22,6 +22,9 @@ using layout::TableWord;
 namespace {
 
 constexpr std::uint64_t kBatch = 16;  // slots that one writer moves besides its own key's
+// Slots looked at for each slot that is moved: 2 or 3, unless someone made the probes long on
+// purpose. Nobody shall move slots for minutes, the director least of all.
+constexpr std::uint64_t kMostWorkPerSlot = 64;
 
 // Words that count for one growth only carry the id of the table that it empties.
 [[nodiscard]] std::uint64_t tagged(TableWord old, std::uint64_t count) noexcept {
@@ -72,7 +75,8 @@ bool Growth::begin_prepared() {
   SESSIONBLOCKS_CRASH("growth.before_begin");
   header.old_table.compare_exchange_strong(idle, table.word, std::memory_order_acq_rel);
   help_begin(*memory_);
-  // Not begun while the growth into this table goes on: that one has to be finished first.
+  // Not begun while the growth into this table goes on: that one has to be finished first. Nor when
+  // someone scribbled over old_table.
   return header.table.load(std::memory_order_acquire) != table.word;
 }
 
@@ -149,6 +153,8 @@ bool Growth::prepare_next(unsigned log2_slots) {
   const TableWord table{header.table.load(std::memory_order_acquire)};
   TableWord next{header.next_table.load(std::memory_order_acquire)};
   if (next.is_table() && next.id() == table.id() + 1) return true;
+  // The size comes from the current table's word, which anyone may have scribbled over.
+  if (log2_slots < layout::kMinTableLog2 || log2_slots > layout::kMaxTableLog2) return false;
   const std::uint64_t slots = std::uint64_t{1} << log2_slots;
   const std::uint64_t pages = slots * sizeof(layout::Slot) / layout::kPageBytes;
   const auto page = heap_->pages().claim_run(pages, Claim::for_table);
@@ -192,6 +198,7 @@ void Growth::disarm() noexcept {
 
 bool Growth::bring(const Tables& tables, const KeyView& key) {
   if (!arm(tables)) return false;
+  work_left_ = kMostTries;
   SlotView view;
   const ProbeResult result =
       probe(*memory_, tables.old_view, key, &heap_->hazard(), view, [](const SlotView&) {});
@@ -246,6 +253,7 @@ bool Growth::finish() {
   if (!load_tables(*memory_, tables)) return false;
   if (!tables.is_growing()) return true;
   if (!arm(tables)) return false;
+  work_left_ = kMostTries + tables.old.slots() * kMostWorkPerSlot;
   bool finished = true;
   for (std::uint64_t i = 0; i < tables.old.slots() && finished; ++i) finished = finalise(tables, i);
   if (finished) end(tables);
@@ -254,7 +262,7 @@ bool Growth::finish() {
 }
 
 bool Growth::finalise(const Tables& tables, std::uint64_t index) {
-  for (int tries = 0; tries < kMostTries; ++tries) {
+  for (; work_left_ > 0; --work_left_) {
     const Step step = advance_slot(tables, index);
     if (step != Step::again) return step == Step::final;
   }
@@ -356,6 +364,8 @@ bool Growth::copy_into_next(const Tables& tables, const layout::Slot& from, Pair
     SlotView view;
     const ProbeResult result =
         probe(*memory_, tables.current_view, key, nullptr, view, [](const SlotView&) {});
+    const std::uint64_t length = (view.index - hash) & tables.current_view.mask;
+    work_left_ -= std::min(work_left_, length);
     if (result.end == ProbeEnd::hit) return true;
     if (result.end != ProbeEnd::empty) return false;
     // Looked at last: a helper that slept must not put back what has since been erased.

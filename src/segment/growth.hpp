@@ -65,6 +65,7 @@ class Growth {
   layout::ReadersSegment* readers_;
   ThreadHeap* heap_;
   OwnerId owner_;
+  std::uint64_t work_left_ = 0;  // looks at slots; then what is under way is given up
 };
 
 // A half-begun growth (old_table names the current table) is carried on by whoever sees it.

@@ -125,7 +125,7 @@ std::optional<std::uint64_t> PagePool::claim_run(std::uint64_t pages, Claim purp
   const std::uint64_t count = memory_->page_count();
   const std::uint64_t kept = pages_kept(count, purpose);
   const std::uint64_t limit = count > kept ? count - kept : 0;
-  if (pages > limit) return std::nullopt;
+  if (pages == 0 || pages > limit) return std::nullopt;
   const std::uint64_t returned = header.returned_pages.load(std::memory_order_relaxed);
   if (returned != seen_returned_) {
     if (const auto page = find_below_watermark(pages, limit)) return page;
@@ -173,7 +173,7 @@ void PagePool::return_page(std::uint64_t page) noexcept {
 
 void PagePool::return_run(std::uint64_t head) noexcept {
   const std::uint64_t pages = memory_->descriptor(head).run_pages.load(std::memory_order_relaxed);
-  if (!fits(head, pages, memory_->page_count())) return;  // scribbled: fsck names it
+  if (pages == 0 || !fits(head, pages, memory_->page_count())) return;  // scribbled: fsck names it
   for (std::uint64_t page = head + pages - 1; page > head; --page) {
     const PageDescriptor& part = memory_->descriptor(page);
     const auto entry = PageEntry::unpack(part.entry.load(std::memory_order_acquire));

@@ -37,16 +37,22 @@ bool visit_slot(const BlockMemory& memory, const TableView& table, std::uint64_t
 
 }  // namespace detail
 
+// Each further round is for a growth that began and ended during the one before.
+inline constexpr int kMostRounds = 1'000;
+
 // Hands every node that a slot shows (tombstones and expired entries too) to `use`, which may be
 // called again for the same one and then copies anew; `done` says that it was whole, and returns
 // false to end the walk. An entry that is there all the time is seen exactly once; one that comes
-// or goes meanwhile is seen once or not at all. False: the header names no usable table.
+// or goes meanwhile is seen once or not at all. False: the header names no usable table, or one
+// after the other.
 template <typename Use, typename Done>
 bool scan(const BlockMemory& memory, HazardSlot* hazard, Use&& use, Done&& done) {
   std::vector<std::uint64_t> seen;  // key ids, to recognise entries that moved while we walked
   std::size_t sorted = 0;
   Tables tables;
-  for (bool again = true; again;) {
+  int rounds = 0;
+  for (bool again = true; again; ++rounds) {
+    if (rounds == kMostRounds) return false;
     if (!load_tables(memory, tables)) {
       if (same_tables(memory, tables)) return false;
       continue;

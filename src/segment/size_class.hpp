@@ -20,6 +20,13 @@ inline constexpr std::uint32_t kMaxChunkBytes = kClassBytes.back();
   return static_cast<std::uint32_t>(layout::kPageBytes / kClassBytes[size_class]);
 }
 static_assert(chunks_per_page(0) <= layout::kHintWords * 64);
+// BlockMemory::node() takes nothing else for the place of a node.
+static_assert([] {
+  for (const std::uint32_t bytes : kClassBytes) {
+    if (bytes % 16 != 0) return false;
+  }
+  return true;
+}());
 
 namespace detail {
 constexpr auto class_table() noexcept {

@@ -133,6 +133,8 @@ bool ThreadHeap::refill_desperately(std::uint8_t size_class, Claim purpose) {
 }
 
 ThreadHeap::OwnPage& ThreadHeap::own_page(std::uint64_t page, std::uint8_t size_class) {
+  // Ours already, and got again: its entry was scribbled over. What we knew of it is void.
+  if (own_[page] != nullptr) forget_page(*own_[page]);
   all_.push_back(std::make_unique<OwnPage>());
   OwnPage& own = *all_.back();
   own.page = page;
@@ -146,6 +148,7 @@ ThreadHeap::OwnPage& ThreadHeap::own_page(std::uint64_t page, std::uint8_t size_
 
 void ThreadHeap::make_ready(std::uint64_t offset) {
   OwnPage* own = own_[memory_->page_of(offset)];
+  if (own == nullptr || !is_chunk_of(*own, offset)) return;  // of a page that was forgotten
   const std::uint64_t in_page = offset - memory_->geometry().page_at(own->page);
   const auto chunk = static_cast<std::uint32_t>(in_page / kClassBytes[own->size_class]);
   const std::uint64_t bit = std::uint64_t{1} << (chunk % 64);
@@ -165,7 +168,19 @@ void ThreadHeap::list_ready(OwnPage& own) {
   with_ready_[own.size_class].push_back(&own);
 }
 
+bool ThreadHeap::is_chunk_of(const OwnPage& own, std::uint64_t offset) const noexcept {
+  const std::uint64_t in_page = offset - memory_->geometry().page_at(own.page);
+  const std::uint64_t bytes = kClassBytes[own.size_class];
+  return in_page % bytes == 0 && in_page + bytes <= layout::kPageBytes;
+}
+
 void ThreadHeap::return_idle(OwnPage& own) {
+  const std::uint64_t page = own.page;
+  forget_page(own);
+  pool_.return_page(page);
+}
+
+void ThreadHeap::forget_page(OwnPage& own) {
   const std::uint64_t page = own.page;
   auto& listed = with_ready_[own.size_class];
   if (own.is_listed) listed.erase(std::find(listed.begin(), listed.end(), &own));
@@ -175,7 +190,6 @@ void ThreadHeap::return_idle(OwnPage& own) {
   own_[page] = nullptr;
   all_.erase(std::find_if(all_.begin(), all_.end(),
                           [&](const auto& candidate) { return candidate.get() == &own; }));
-  pool_.return_page(page);
 }
 
 void ThreadHeap::recycle() {
@@ -300,7 +314,8 @@ void ThreadHeap::free_node(std::uint64_t offset, Gen gen) {
   if (entry.kind == PageKind::run_head) return free_run(offset, gen);
   if (resting_.size() >= kRestingBatch) recycle();
   const bool can_rest = resting_.size() < resting_.capacity();
-  if (entry.owner == owner_ && own_[page] != nullptr && can_rest) {
+  const OwnPage* own = own_[page];
+  if (entry.owner == owner_ && own != nullptr && is_chunk_of(*own, offset) && can_rest) {
     node->gen.store(make_gen(incarnation_of(gen), NodeState::collected), std::memory_order_release);
     resting_.push_back(offset);
     return;

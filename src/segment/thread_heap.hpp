@@ -85,6 +85,9 @@ class ThreadHeap {
   [[nodiscard]] bool adopt(std::uint8_t size_class, bool any_class);
   [[nodiscard]] bool adopt_page(std::uint64_t page, std::uint64_t entry_word);
   void return_idle(OwnPage& own);
+  void forget_page(OwnPage& own);
+  // What an entry says may differ from how we cut the page, after somebody scribbled over it.
+  [[nodiscard]] bool is_chunk_of(const OwnPage& own, std::uint64_t offset) const noexcept;
   void free_run(std::uint64_t offset, layout::Gen gen);
   void return_freed_runs();
   void try_return_run(std::uint64_t offset, layout::Gen gen);

@@ -143,8 +143,10 @@ bool Writer::locate(Work& work) {
                                    work.view, [&](const SlotView& view) { read_old(work, view); });
   switch (result.end) {
     case ProbeEnd::hit:
-      // A slot that is frozen or no longer what the probe saw sends us round again at the commit.
-      return work.view.ref.mark() == Mark::live;
+      if (work.view.ref.mark() == Mark::live) return true;
+      // Frozen: a growth out of this table has begun since; in the current one nobody freezes.
+      if (same_tables(memory, work.tables)) work.outcome.code = Errc::corrupt;
+      return false;
     case ProbeEnd::empty:
       work.old = {};
       return true;
