@@ -53,6 +53,10 @@ class LaneRecovery {
   [[nodiscard]] std::optional<Gen> gen_of(std::uint64_t offset) const;
   [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
   [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
+  [[nodiscard]] bool is_head_of_run(std::uint64_t offset) const;
+  [[nodiscard]] bool has_moved_on(std::uint64_t old) const;
+  [[nodiscard]] bool displaced(const Intent& intent, std::uint64_t fresh, Gen gen,
+                               std::uint64_t old) const;
   void complete(const Intent& intent, std::uint64_t fresh, Gen gen);
   [[nodiscard]] bool is_here(std::uint64_t offset, Gen gen) const {
     const auto seen = gen_of(offset);
@@ -135,11 +139,16 @@ void LaneRecovery::side() {
     finish_trim(old);
   } else if (kind == SideKind::return_run) {
     const auto gen = gen_of(old);
-    if (gen && *gen == mine && state_of(mine) == NodeState::collected &&
+    const bool won = gen && *gen == mine;
+    if (won && state_of(mine) == NodeState::collected && is_head_of_run(old) &&
         !is_reachable(memory_, old)) {
       SESSIONBLOCKS_CRASH("recovery.before_run");
       PagePool(memory_, owner_).return_run(memory_.page_of(old));
+    } else if (won) {
+      ++report_.forged;  // who wins a run makes it collected first
     }
+  } else if (kind != SideKind::move) {
+    ++report_.forged;
   }
   side.kind.store(0, std::memory_order_release);
 }
@@ -197,18 +206,64 @@ void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
   hint(fresh);
 }
 
-void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) {
-  ++report_.committed;
-  // A node of another key was never displaced by this operation: the intent is forged. The fresh
-  // node tells as long as it was not itself displaced and reused, by the living, while we look.
-  const auto displaced = [&](std::uint64_t offset) {
-    if (offset == 0 || offset == fresh || is_reachable(memory_, offset)) return false;
-    return same_key(offset, fresh) || !is_here(fresh, gen);
-  };
-  const std::uint64_t old = intent.old.load(kRelaxed);
-  if ((intent.what.load(kRelaxed) & layout::kKeepOld) == 0 && displaced(old)) {
-    free_by_gen(old, intent.old_gen.load(kRelaxed));
+bool LaneRecovery::is_head_of_run(std::uint64_t offset) const {
+  const auto& descriptor = memory_.descriptor(memory_.page_of(offset));
+  return PageEntry::unpack(descriptor.entry.load(kRelaxed)).kind == PageKind::run_head;
+}
+
+// Whether the key of this node has a later version by now, or was forgotten after a later one.
+bool LaneRecovery::has_moved_on(std::uint64_t old) const {
+  const Node& node = *memory_.node(old);
+  const auto shape = layout::Shape::unpack(node.shape.load(kRelaxed));
+  const std::uint64_t version = node.version.load(kRelaxed);
+  if (shape.key_bytes == 0 || shape.key_bytes > layout::kMaxKeyBytes) return false;
+  if (!memory_.holds(old, shape.node_bytes())) return false;
+  std::array<std::byte, layout::kMaxKeyBytes> key;
+  copy_out(key.data(), reinterpret_cast<const std::byte*>(&node) + shape.key_at(), shape.key_bytes);
+  SlotView view;
+  std::uint64_t newest = 0;
+  const KeyView key_view{key.data(), shape.key_bytes, node.hash.load(kRelaxed)};
+  const Found found = lookup(memory_, key_view, nullptr, view, [&](const SlotView& hit) {
+    newest = hit.node->version.load(kRelaxed);
+  });
+  if (found == Found::absent) {
+    newest = memory_.header().version_floor.load(std::memory_order_acquire);
   }
+  return found != Found::corrupt && newest > version;
+}
+
+// Whether the commit that the intent tells of can have taken this node, which is in use, off its
+// slot. The node itself says of which key it is and which version came after it; the new node says
+// so too unless it was displaced and used again, and then the index must know a later version.
+bool LaneRecovery::displaced(const Intent& intent, std::uint64_t fresh, Gen gen,
+                             std::uint64_t old) const {
+  const Node& node = *memory_.node(old);
+  if (old == fresh || node.key_id.load(kRelaxed) != intent.key_id.load(kRelaxed) ||
+      node.version.load(kRelaxed) + 1 != intent.version.load(kRelaxed) ||
+      is_reachable(memory_, old)) {
+    return false;
+  }
+  if (same_key(old, fresh)) return true;
+  return !is_here(fresh, gen) && has_moved_on(old);
+}
+
+void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) {
+  const std::uint64_t old = intent.old.load(kRelaxed);
+  const Gen old_gen = intent.old_gen.load(kRelaxed);
+  const bool keeps_old = (intent.what.load(kRelaxed) & layout::kKeepOld) != 0;
+  const auto seen = old != 0 && !keeps_old ? gen_of(old) : std::nullopt;
+  if (seen && *seen == old_gen && state_of(*seen) == NodeState::in_use &&
+      !displaced(intent, fresh, gen, old)) {
+    // Another's commit may have freed it since we looked: then it is none of ours, and no forgery.
+    const auto now = gen_of(old);
+    if (now && *now == old_gen) {
+      ++report_.forged;
+      return;
+    }
+  } else if (seen) {
+    free_by_gen(old, old_gen);
+  }
+  ++report_.committed;
   publish_record(intent);
   const std::uint64_t slot = intent.slot.load(kRelaxed);
   if (const layout::Slot* at = slot_of(intent.table.load(kRelaxed), slot)) {
@@ -236,6 +291,13 @@ void LaneRecovery::publish_record(const Intent& intent) {
 }
 
 void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
+  // What no writer names: the place of no node, a gen that no new node has.
+  const auto op = static_cast<Op>(intent.what.load(kRelaxed) & 0xFFU);
+  if (memory_.node(fresh) == nullptr || state_of(gen) != NodeState::in_use ||
+      incarnation_of(gen) == 0 || op < Op::put || op > Op::get_and_erase) {
+    ++report_.forged;
+    return;
+  }
   const bool named = intent.table.load(kRelaxed) != 0;
   if (named && is_here(fresh, gen) && committed(intent, fresh, gen)) {
     return complete(intent, fresh, gen);

@@ -5,6 +5,12 @@
 // worker that is dead: nobody repairs a living thread. What an intent says counts only as far as
 // the block agrees, for the worker may have been hostile.
 //
+// An intent is forged, and nothing is done for it, when its new node has no place or no gen, when the
+// node that it calls displaced is of another key or version, is still reached, or has no later
+// version, and when a run that it returns is none. What cannot be told from a stolen chunk is an
+// intent that names the unfinished node of another thread: only who may write to the block can
+// forge that, and could as well store the same word there.
+//
 // Order: drain the dead worker's rings, recover_worker for each block it held read-write, drain
 // again (recovery publishes the record of the last operation, once), then give the segment up.
 #pragma once
@@ -28,7 +34,7 @@ struct RecoveredBlock {
 struct RecoveryReport {
   unsigned committed = 0;   // operations in flight that had committed and were completed
   unsigned undone = 0;      // operations in flight that had not, whose node was freed
-  unsigned forged = 0;      // intents that the block contradicts; nothing was done for them
+  unsigned forged = 0;      // intents that no writer leaves, or that the block contradicts
   std::uint64_t pages = 0;  // pages that lost their owner
 };
 
