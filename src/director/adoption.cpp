@@ -93,6 +93,7 @@ class Adopter {
     if (!is_same_suite()) kill_workers();
     adopt_blocks();
     adopt_workers();
+    registry_.settle_quarantined();
     if (registry_.workers.all().empty() || !registry_.scopes.has_root()) return false;
     remove_orphans();
     return true;

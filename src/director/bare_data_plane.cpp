@@ -49,6 +49,7 @@ class BareDataPlane final : public DataPlane {
   bool maintain(const BlockMemory&, const WorkerMemory&, std::span<const Holder>) override {
     return false;
   }
+  Examined examine(const BlockMemory&, std::uint64_t) override { return {}; }
   void forget(BlockId, Generation) override {}
 };
 

@@ -60,6 +60,10 @@ BlockMemory StoredBlock::memory() const {
   return memory;
 }
 
+std::string StoredBlock::text() const {
+  return "block " + policy.name + " (" + std::to_string(raw(id)) + ")";
+}
+
 Result<BlockId> BlockStore::create(const BlockRequest& request) {
   const bool has_memory = request.policy.kind != BlockKind::inherited;
   if (has_memory) {
@@ -191,6 +195,15 @@ void BlockStore::begin_destroy(StoredBlock& block) noexcept {
   parts_.control.change_life(
       block.row, layout::LifeWord::make(block.id, block.generation, BlockState::destroyed));
   // CRASH(destroy.state): handles answer `gone`, both names are there; adoption goes on here.
+}
+
+void BlockStore::quarantine(StoredBlock& block) noexcept {
+  block.state = BlockState::quarantined;
+  block.is_suspect = false;
+  parts_.control.change_life(
+      block.row, layout::LifeWord::make(block.id, block.generation, BlockState::quarantined));
+  // CRASH(quarantine.state): handles answer `quarantined`, a writer that looked before may still
+  // commit; adoption settles.
 }
 
 std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {

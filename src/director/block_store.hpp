@@ -53,10 +53,12 @@ struct StoredBlock {
   sessionblocks::AuditLevel audit = sessionblocks::AuditLevel::full;
   std::uint64_t ends_at_ms = 0;  // CLOCK_BOOTTIME, 0: with its scope
   sessionblocks::BlockState state = sessionblocks::BlockState::active;
+  bool is_suspect = false;               // somebody says that it is damaged; to be examined
   std::shared_ptr<SegmentFile> segment;  // none: inherited
   std::shared_ptr<SegmentFile> readers;
 
   [[nodiscard]] BlockMemory memory() const;
+  [[nodiscard]] std::string text() const;  // as events and the log call it
   [[nodiscard]] std::uint64_t reserved_bytes() const noexcept {
     return reserved->load(std::memory_order_relaxed);  // only we store it
   }
@@ -86,6 +88,9 @@ class BlockStore {
   // between and drops the returned block once nobody has it open.
   void begin_destroy(StoredBlock& block) noexcept;
   [[nodiscard]] std::optional<StoredBlock> finish_destroy(BlockId block) noexcept;
+
+  // Nobody but the director is to touch it from now on; wakes who waits. The caller settles.
+  void quarantine(StoredBlock& block) noexcept;
 
   // Keeps max(1 MiB, a quarter of what is used) reserved ahead of use, and at least `wanted_bytes`
   // of the segment. Returns what is reserved now. out_of_memory: /dev/shm is full.

@@ -79,6 +79,13 @@ class DataPlane {
   // anything to do.
   virtual bool maintain(const BlockMemory& block, const WorkerMemory& own,
                         std::span<const Holder> holders) = 0;
+  // Looks at the next `most_slots` entries of the block, and at its header, for what no writer
+  // leaves, however many write meanwhile. `damage` says what; empty: nothing so far.
+  struct Examined {
+    bool is_over = true;
+    std::string damage;
+  };
+  virtual Examined examine(const BlockMemory& block, std::uint64_t most_slots) = 0;
   // The block's memory is about to be unmapped.
   virtual void forget(BlockId block, Generation generation) = 0;
 };

@@ -5,10 +5,10 @@
 namespace sessionblocks::director {
 
 std::string_view word(EventKind kind) noexcept {
-  constexpr std::array<std::string_view, 16> kWords = {
-      "started",   "adopted",   "swept",  "created",   "attached",  "opened",
-      "denied",    "detached",  "died",   "recovered", "restarted", "ended",
-      "destroyed", "timed-out", "failed", "stopped"};
+  constexpr std::array<std::string_view, 18> kWords = {
+      "started",   "adopted",   "swept",  "created",   "attached",    "opened",
+      "denied",    "detached",  "died",   "recovered", "restarted",   "ended",
+      "destroyed", "timed-out", "failed", "stopped",   "quarantined", "forged"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kWords.size() ? kWords[index] : "unknown";
 }

@@ -11,22 +11,24 @@
 namespace sessionblocks::director {
 
 enum class EventKind : std::uint8_t {
-  started,    // a director, a script's worker process
-  adopted,    // what an earlier director left alive
-  swept,      // what a dead one left
-  created,    // a block
-  attached,   // a worker
-  opened,     // a block by a worker
-  denied,     // a request
-  detached,   // a worker, in order
-  died,       // a worker or its process
-  recovered,  // what it left is put right
-  restarted,  // a worker process
-  ended,      // a scope
-  destroyed,  // a block
-  timed_out,  // a script
-  failed,     // a script, or something that the operating system refused
-  stopped,    // the director
+  started,      // a director, a script's worker process
+  adopted,      // what an earlier director left alive
+  swept,        // what a dead one left
+  created,      // a block
+  attached,     // a worker
+  opened,       // a block by a worker
+  denied,       // a request
+  detached,     // a worker, in order
+  died,         // a worker or its process
+  recovered,    // what it left is put right
+  restarted,    // a worker process
+  ended,        // a scope
+  destroyed,    // a block
+  timed_out,    // a script
+  failed,       // a script, or something that the operating system refused
+  stopped,      // the director
+  quarantined,  // a block in which damage was found
+  forged,       // something that a worker left and that cannot be true
 };
 
 [[nodiscard]] std::string_view word(EventKind kind) noexcept;

@@ -49,10 +49,6 @@ bool is_one_of_many(const Scope* owner) {
   return owner != nullptr && (owner->kind == ScopeKind::worker || owner->kind == ScopeKind::flow);
 }
 
-std::string block_text(const StoredBlock& block) {
-  return "block " + block.policy.name + " (" + std::to_string(raw(block.id)) + ")";
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Registry>> Registry::create(RegistryOptions options) {
@@ -113,7 +109,7 @@ Result<BlockId> Registry::create_block(const BlockRequest& request) {
   if (!id) return id;
   const Scope* owner = scopes.find(request.policy.owner);
   options.audit->note("created block " + std::to_string(raw(*id)) + " " + request.policy.name);
-  say(EventKind::created, block_text(*blocks.find(*id)),
+  say(EventKind::created, blocks.find(*id)->text(),
       std::string(sessionblocks::word(request.policy.kind)) + ", owner " + owner->path);
   return id;
 }
@@ -121,13 +117,9 @@ Result<BlockId> Registry::create_block(const BlockRequest& request) {
 void Registry::destroy_block(BlockId id, std::string_view why) {
   StoredBlock* block = blocks.find(id);
   if (block == nullptr) return;
-  const std::string text = block_text(*block);
+  const std::string text = block->text();
   blocks.begin_destroy(*block);
-  if (block->segment) {
-    const auto holders = workers.holders(id, block->generation);
-    const auto settled = options.data_plane->settle(block->memory(), holders);
-    if (!settled) say(EventKind::failed, "settle " + text, settled.error().message());
-  }
+  settle(*block, text);
   for (auto& [worker_id, worker] : workers.all()) {
     for (unsigned open = 0; open < worker.opens.size(); ++open) {
       OpenedBlock* opened = worker.open_at(open);
@@ -141,6 +133,13 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   forget_retired();
   options.audit->note("destroyed " + text);
   say(EventKind::destroyed, text, std::string(why));
+}
+
+void Registry::settle(const StoredBlock& block, const std::string& text) {
+  if (!block.segment) return;
+  const auto holders = workers.holders(block.id, block.generation);
+  const auto settled = options.data_plane->settle(block.memory(), holders);
+  if (!settled) say(EventKind::failed, "settle " + text, settled.error().message());
 }
 
 void Registry::forget_retired() {
@@ -217,7 +216,7 @@ Result<Opening> Registry::open(Worker& worker, std::string_view name, OpenMode m
   opening.open = *open;
   opening.descriptor = std::move(*fd);
   options.audit->block_opened(worker.id, *open, block.id, block.generation, block.policy.name);
-  say(EventKind::opened, block_text(block),
+  say(EventKind::opened, block.text(),
       "by worker " + std::to_string(raw(worker.id)) + " as \"" +
           std::string(sessionblocks::word(opening.rights)) + "\"");
   return opening;
@@ -246,9 +245,12 @@ bool Registry::housekeep() {
   std::vector<BlockId> ended;
   Worker* own = workers.find(own_worker_);
   bool busy = false;
+  hear_of_damage();
   for (auto& [id, block] : blocks.all()) {
     if (block.ends_at_ms != 0 && block.ends_at_ms <= now) ended.push_back(id);
-    if (!block.segment) continue;
+    if (!block.segment || block.state == BlockState::quarantined) continue;
+    busy = examine(block) || busy;
+    if (block.state == BlockState::quarantined) continue;
     const std::uint64_t before = block.reserved_bytes();
     // Full: workers see the bound that stands and answer out_of_memory; asked again next time.
     static_cast<void>(blocks.reserve_ahead(block));

@@ -56,6 +56,10 @@ class Registry {
   [[nodiscard]] Result<BlockId> create_block(const BlockRequest& request);
   // Handles answer `gone` from here on; whoever has it open is told to unmap it.
   void destroy_block(BlockId block, std::string_view why);
+  // Handles answer `quarantined` from here on; destroying it is what is left to do.
+  void quarantine_block(BlockId block, std::string_view why);
+  // What a director that died on the way to a quarantine left to do.
+  void settle_quarantined();
   // The block of this name that `scope` means. no_such_block.
   [[nodiscard]] Result<StoredBlock*> visible_block(std::string_view name, ScopeId scope);
   // The memory behind a name and the rights on it. no_such_block; denied: no grant.
@@ -117,6 +121,10 @@ class Registry {
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
   void recover(Worker& worker, const std::string& text);
   void forget_retired();
+  void settle(const StoredBlock& block, const std::string& text);
+  // registry_damage.cpp
+  void hear_of_damage();
+  [[nodiscard]] bool examine(StoredBlock& block);
   void cut_back(const SegmentFile& segment, const std::string& whose);
 
   WorkerId own_worker_{};

@@ -113,6 +113,7 @@ bool Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) 
     if (!worker->is_director) {
       say(in_order ? EventKind::detached : EventKind::died, text, std::string(why));
     }
+    hear_of_damage();  // what it saw last
     options.audit->drain_fully(id);
     if (recovery == Recovery::full) {
       recover(*worker, text);
@@ -141,6 +142,15 @@ void Registry::recover(Worker& worker, const std::string& text) {
     opens.push_back({kNoOpen, sessionblocks::Rights::read_write, block.memory()});
   }
   const RecoveryReport report = options.data_plane->recover(worker.memory(), opens);
+  if (report.refused != 0) {
+    say(EventKind::forged, text,
+        std::to_string(report.refused) +
+            " operations in flight that its blocks contradict; nothing was done for them");
+    for (const WorkerOpen& open : opens) {
+      StoredBlock* block = blocks.find(open.memory.id);
+      if (block != nullptr) block->is_suspect = true;
+    }
+  }
   const bool in_order = worker.header()->finished.load(std::memory_order_acquire) == 1;
   if (report.committed + report.undone == 0 && (in_order || worker.is_director)) return;
   say(EventKind::recovered, text,

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "director/data_plane.hpp"
+#include "segment/damage.hpp"
 #include "segment/format.hpp"
 #include "segment/maintenance.hpp"
 #include "segment/recovery.hpp"
@@ -27,6 +29,7 @@ struct Mapped {
   std::shared_ptr<const std::atomic<std::uint64_t>> reserved;
   data::BlockMemory block;
   std::unique_ptr<data::Maintenance> maintenance;  // made when it is first needed
+  std::optional<data::DamageSearch> search;        // under way
 };
 
 // The holders as the data plane takes them, with what they point to.
@@ -103,6 +106,15 @@ class SegmentDataPlane final : public DataPlane {
     }
     const Sources sources(holders);
     return block.maintenance->run(sources.intents);
+  }
+
+  Examined examine(const BlockMemory& memory, std::uint64_t most_slots) override {
+    Mapped& block = mapped(memory);
+    if (!block.search) block.search.emplace(block.block);
+    const auto step = block.search->look(most_slots);
+    Examined examined{step != data::DamageSearch::Step::more, std::string(block.search->what())};
+    if (examined.is_over) block.search.reset();
+    return examined;
   }
 
   void forget(BlockId block, Generation generation) override { mapped_.erase({block, generation}); }

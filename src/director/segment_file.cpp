@@ -15,13 +15,13 @@ Result<SegmentFile> SegmentFile::create(const std::string& name, std::uint64_t b
                                         OpenerThread& opener) {
   auto segment = SharedSegment::create(name, bytes);
   if (!segment) return tl::unexpected(segment.error());
-  auto mapping = segment->map(Access::read_write);
-  if (!mapping) {
+  auto made = guarded(std::move(*segment));
+  if (!made) {
     static_cast<void>(SharedSegment::unlink(name));
-    return tl::unexpected(mapping.error());
+    return made;
   }
-  SegmentFile file(std::move(*segment), std::move(*mapping));
-  if (naming == Naming::named) return file;
+  if (naming == Naming::named) return made;
+  SegmentFile file(std::move(*made));
   auto read_only = opener.open(name, Access::read_only);
   auto read_write = opener.open(name, Access::read_write);
   file.unlink();
@@ -35,9 +35,18 @@ Result<SegmentFile> SegmentFile::create(const std::string& name, std::uint64_t b
 Result<SegmentFile> SegmentFile::adopt(const std::string& name) {
   auto segment = SharedSegment::adopt(name);
   if (!segment) return tl::unexpected(segment.error());
-  auto mapping = segment->map(Access::read_write);
+  return guarded(std::move(*segment));
+}
+
+Result<SegmentFile> SegmentFile::guarded(SharedSegment segment) {
+  auto mapping = segment.map(Access::read_write);
   if (!mapping) return tl::unexpected(mapping.error());
-  return SegmentFile(std::move(*segment), std::move(*mapping));
+  SegmentFile file(std::move(segment), std::move(*mapping));
+  file.lost_memory_ = std::make_unique<std::atomic<bool>>(false);
+  auto guard = platform::BusGuard::watch(file.mapping_, *file.lost_memory_);
+  if (!guard) return tl::unexpected(guard.error());
+  file.guard_ = std::move(*guard);
+  return file;
 }
 
 Result<UniqueFd> SegmentFile::descriptor(Access access, OpenerThread& opener) const {

@@ -8,11 +8,14 @@
 // What a crash leaves: a name, or nothing if the segment is nameless.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <sessionblocks/error.hpp>
 #include <span>
 #include <string>
 
+#include "platform/bus_guard.hpp"
 #include "platform/mapping.hpp"
 #include "platform/opener_thread.hpp"
 #include "platform/shared_segment.hpp"
@@ -41,15 +44,22 @@ class SegmentFile {
     return {mapping_.data(), static_cast<std::size_t>(mapping_.bytes())};
   }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return segment_.bytes(); }
+  // We touched a page that somebody had taken away, and got a zeroed one of our own instead.
+  [[nodiscard]] bool has_lost_memory() const noexcept {
+    return lost_memory_ && lost_memory_->load(std::memory_order_acquire);
+  }
   // Removes the name if it is there. Again does nothing.
   void unlink() noexcept;
 
  private:
   SegmentFile(platform::SharedSegment segment, platform::Mapping mapping) noexcept
       : segment_(std::move(segment)), mapping_(std::move(mapping)) {}
+  [[nodiscard]] static Result<SegmentFile> guarded(platform::SharedSegment segment);
 
   platform::SharedSegment segment_;
   platform::Mapping mapping_;
+  std::unique_ptr<std::atomic<bool>> lost_memory_;  // where the guard finds it when we have moved
+  platform::BusGuard guard_;                        // ends before the two that it needs
   bool has_name_ = true;
   platform::UniqueFd read_only_;   // nameless segments only
   platform::UniqueFd read_write_;  // nameless segments only

@@ -33,6 +33,7 @@ struct Worker {
   WorkerId launched_as{};  // the started process whose token it came with; itself if it is that
   std::uint32_t row = 0;
   std::uint64_t ring_records = 0;
+  std::uint64_t damage_seen = 0;       // as the worker's segment said when we last looked
   bool is_director = false;            // the director's own lane, with which it maintains blocks
   std::optional<SegmentFile> segment;  // from attach on
   // By open index. An index rests in `free_opens` as long as possible before it is used again.

@@ -32,7 +32,8 @@ director::Event event_of(const LogEvent& said) {
 
 bool is_warning(EventKind kind) noexcept {
   return kind == EventKind::denied || kind == EventKind::died || kind == EventKind::swept ||
-         kind == EventKind::failed || kind == EventKind::timed_out;
+         kind == EventKind::failed || kind == EventKind::timed_out ||
+         kind == EventKind::quarantined || kind == EventKind::forged;
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ struct WorkerHeader {
   std::uint64_t ring_records;             // a power of two, per lane
   std::atomic<std::uint32_t> finished;    // 1: the process detached in order
   std::atomic<std::uint32_t> lanes_used;  // bit n: memory for lane n is there, a thread had it
-  std::uint64_t zero1;
+  // How often a handle of this process found its block damaged: the director looks for itself.
+  std::atomic<std::uint64_t> damage_seen;
   // Which block and generation an open index stands for: generation 32 | block id 32, 0 none.
   alignas(kLine) std::atomic<std::uint64_t> opens[kMaxOpens - 16];
 };

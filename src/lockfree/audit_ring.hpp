@@ -74,6 +74,12 @@ class AuditRingWriter {
     end_ = 0;
   }
   [[nodiscard]] std::uint64_t present() const noexcept { return present_; }
+  // Whether a reader can have released what it says: more than was ever written it cannot, and what
+  // it never released nobody would wait for.
+  [[nodiscard]] bool is_plausible() const noexcept {
+    const std::uint64_t drained = lane_->ring_drained.load(std::memory_order_acquire);
+    return written_ - drained <= mask_ + 1;
+  }
   // The index that the next record gets.
   [[nodiscard]] std::uint64_t next() const noexcept { return written_; }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <mutex>
@@ -28,6 +29,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 std::array<Range, BusGuard::kMaxRanges> ranges{};
 std::atomic<std::size_t> used_slots{0};  // no slot at or above it was ever used
 std::mutex registering;
+std::size_t first_free = 0;  // no slot below it is free
 bool installed = false;
 struct sigaction previous_action {};
 std::uintptr_t page_bytes = 4096;
@@ -123,15 +125,18 @@ void BusGuard::release() noexcept {
   if (slot_ == kNone) return;
   const std::lock_guard lock(registering);
   ranges[slot_].begin.store(0, std::memory_order_release);
+  first_free = std::min(first_free, slot_);
   slot_ = kNone;
 }
 
 Result<BusGuard> BusGuard::watch(const Mapping& mapping, std::atomic<bool>& corrupt) {
   const std::lock_guard lock(registering);
   if (auto ready = install_once(); !ready) return tl::unexpected(ready.error());
-  for (std::size_t slot = 0; slot < kMaxRanges; ++slot) {
+  for (std::size_t tried = 0; tried < kMaxRanges; ++tried) {
+    const std::size_t slot = (first_free + tried) % kMaxRanges;
     Range& range = ranges[slot];
     if (range.begin.load(std::memory_order_relaxed) != 0) continue;  // under the mutex
+    first_free = slot + 1;
     const auto begin = reinterpret_cast<std::uintptr_t>(mapping.data());
     const std::uintptr_t length = (mapping.bytes() + page_bytes - 1) / page_bytes * page_bytes;
     // Relaxed: published by G2.

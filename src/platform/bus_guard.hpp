@@ -20,7 +20,7 @@ namespace sessionblocks::platform {
 
 class BusGuard {
  public:
-  static constexpr std::size_t kMaxRanges = 1024;
+  static constexpr std::size_t kMaxRanges = 32'768;
 
   BusGuard() noexcept = default;
   BusGuard(BusGuard&& other) noexcept;

@@ -51,10 +51,13 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
   if (!reply) return tl::unexpected(reply.error());
   const auto fields = read_open_reply(reply->fields);
   if (!fields) return tl::unexpected(fields.error());
+  // From here on its end closes what the director has opened.
+  std::shared_ptr<BlockHandle> handle(new BlockHandle());
+  handle->open_ = fields->open;
+  handle->session_ = session;
   auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
   if (!readers) return tl::unexpected(readers.error());
 
-  std::shared_ptr<BlockHandle> handle(new BlockHandle());
   const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
   auto block = platform::Mapping::from_fd(reply->descriptor.get(), fields->bytes, access);
   if (!block) return tl::unexpected(block.error());
@@ -67,7 +70,6 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
   handle->row_ = &session->control().blocks[fields->row];
   handle->active_ = LifeWord::make(fields->block, fields->generation, BlockState::active);
   handle->name_ = name;
-  handle->open_ = fields->open;
   handle->writable_ = fields->writable;
   const std::uint64_t policy = handle->row_->policy.load(std::memory_order_acquire);
   handle->audit_ = static_cast<AuditLevel>(policy & 0xFFU);
@@ -91,7 +93,6 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
       !known) {
     return tl::unexpected(known.error());
   }
-  handle->session_ = std::move(session);
   return handle;
 }
 
@@ -153,6 +154,7 @@ Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
     std::atomic<std::uint32_t> never{0};
     (void)platform::futex_wait_for(never, 0, kNap);
     if (check_state(false) != Errc{}) return check_state(false);
+    if (!lane.ring.is_plausible()) return Errc::corrupt;  // of the lane, not of the block
   }
   return Errc{};
 }
@@ -172,7 +174,7 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
     return;
   }
   if (handle.is_corrupt_.load(std::memory_order_relaxed)) {
-    code_ = Errc::corrupt;
+    code_ = handle.corrupt();
     return;
   }
   Lane* lane = session.lane(code_);
@@ -238,8 +240,7 @@ segment::Outcome BlockHandle::write(const Key& key, const segment::Mutation& mut
     outcome.code = check_state(true);
   } while (outcome.code == Errc{});
   if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) {
-    is_corrupt_.store(true, std::memory_order_relaxed);
-    outcome.code = Errc::corrupt;
+    outcome.code = corrupt();
   }
   return outcome;
 }

@@ -110,6 +110,12 @@ class BlockHandle {
   // What is only counted, a miss, a ring that is or may be full.
   void record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
                         const Seen& seen, std::uint64_t now_ms);
+  // Latched: whatever this mapping shows from now on is worth nothing.
+  Errc corrupt() noexcept {
+    is_corrupt_.store(true, std::memory_order_relaxed);
+    if (!is_reported_.exchange(true, std::memory_order_relaxed)) session_->report_damage();
+    return Errc::corrupt;
+  }
   [[nodiscard]] Errc check_state(bool for_write) const noexcept;
   // Whether nothing stands in the way of an operation; false: Operation::begin says what does.
   [[nodiscard]] bool is_clear(const Lane& lane, std::size_t key_bytes,
@@ -137,7 +143,8 @@ class BlockHandle {
   platform::Mapping block_;
   platform::Mapping readers_map_;
   layout::ReadersSegment* readers_ = nullptr;
-  std::atomic<bool> is_corrupt_{false};
+  std::atomic<bool> is_corrupt_{false};  // by corrupt(), or by the guards
+  std::atomic<bool> is_reported_{false};
   platform::BusGuard block_guard_;
   platform::BusGuard readers_guard_;
   std::unique_ptr<segment::BlockMemory> memory_;
@@ -196,7 +203,8 @@ template <typename Copy>
         last = Seen::of(hit, now_ms);
         copied = last.is_live ? copy(hit.value(), last) : Errc::not_found;
       });
-  if (found != segment::Found::hit || is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
+  if (found != segment::Found::hit || copied == Errc::corrupt ||
+      is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
     return read_closely(lane, op, view, seen, copy, now_ms);
   }
   record_read(lane, op, view, copied, last, now_ms);
@@ -218,10 +226,8 @@ template <typename Copy>
     seen = Seen{};
     outcome = Errc::not_found;
   }
-  if (found == segment::Found::corrupt || is_corrupt_.load(std::memory_order_relaxed)) {
-    is_corrupt_.store(true, std::memory_order_relaxed);
-    outcome = Errc::corrupt;
-  }
+  const bool is_damaged = found == segment::Found::corrupt || outcome == Errc::corrupt;
+  if (is_damaged || is_corrupt_.load(std::memory_order_relaxed)) outcome = corrupt();
   record_read(lane, op, key, outcome, seen, now_ms);
   return outcome;
 }

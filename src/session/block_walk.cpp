@@ -43,7 +43,7 @@ Errc BlockHandle::visit(const Key& key,
         segment::lookup(*memory_, view, nullptr, slot,
                         [&](const segment::SlotView& hit) { seen = Seen::of(hit, now_ms); });
     if (found != segment::Found::hit) seen.is_live = false;
-    if (found == segment::Found::corrupt) is_corrupt_.store(true, std::memory_order_relaxed);
+    if (found == segment::Found::corrupt) (void)corrupt();
     if (!seen.is_live) {
       if (found == segment::Found::absent) seen = Seen{};
       const Errc outcome = found == segment::Found::corrupt ? Errc::corrupt : Errc::not_found;
@@ -61,10 +61,11 @@ Errc BlockHandle::visit(const Key& key,
     record_read(operation.lane(), Op::visit, view, Errc{}, seen, now_ms);
     callback({slot.value(), slot.shape.value_bytes});
     const auto gen = memory_->authentic_gen(slot.ref.offset());
+    if (is_corrupt_.load(std::memory_order_relaxed)) return corrupt();
     const bool same = gen && layout::incarnation_of(*gen) == layout::incarnation_of(slot.gen);
     return same ? Errc{} : Errc::conflict;
   }
-  return Errc::corrupt;
+  return corrupt();
 }
 
 Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
@@ -77,6 +78,7 @@ Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
   Seen seen;
   std::uint64_t shown = 0;
   Errc stopped{};
+  bool is_damaged = false;
   const auto copy = [&](const segment::SlotView& hit) {
     shape = hit.shape;
     seen = Seen::of(hit, now_ms);
@@ -86,11 +88,16 @@ Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
   };
   const auto show = [&] {
     if (!seen.is_live) return true;
+    // A record of what no writer leaves would make the log refuse the rest of ours.
+    is_damaged = shape.key_bytes == 0 || shape.key_bytes > kMaxKeyBytes ||
+                 shape.type > layout::ValueType::boolean;
+    if (is_damaged) return false;
     const std::string_view key(reinterpret_cast<const char*>(node.data()), shape.key_bytes);
     if (!key.starts_with(prefix)) return true;
     if (audit_ == AuditLevel::full) stopped = make_room(operation.lane(), key.size());
     if (stopped != Errc{}) return false;
-    record_read(operation.lane(), Op::for_each, {}, Errc{}, seen, now_ms);
+    const segment::KeyView record_key{node.data(), shape.key_bytes, 0};
+    record_read(operation.lane(), Op::for_each, record_key, Errc{}, seen, now_ms);
     ++shown;
     if (!callback) return true;
     const std::span<const std::byte> value(node.data() + (shape.value_at() - shape.key_at()),
@@ -98,10 +105,10 @@ Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
     return callback({key, static_cast<Type>(shape.type), value, static_cast<Version>(seen.version),
                      time_left(seen.expiry_ms, now_ms)});
   };
-  if (!segment::scan(*memory_, &lane_block(operation.lane()).hazard, copy, show)) {
-    is_corrupt_.store(true, std::memory_order_relaxed);
-    return fail(Errc::corrupt, "block " + name_);
+  if (!segment::scan(*memory_, &lane_block(operation.lane()).hazard, copy, show) || is_damaged) {
+    return fail(corrupt(), "block " + name_);
   }
+  if (is_corrupt_.load(std::memory_order_relaxed)) return fail(corrupt(), "block " + name_);
   if (stopped != Errc{}) return fail(stopped);
   return shown;
 }
@@ -123,7 +130,7 @@ Result<Version> BlockHandle::wait(const Key& key, Version known, std::chrono::mi
     const segment::Found found =
         segment::lookup(*memory_, view, &lane_block(operation.lane()).hazard, slot,
                         [&](const segment::SlotView& hit) { seen = Seen::of(hit, now_ms); });
-    if (found == segment::Found::corrupt) return fail(Errc::corrupt, "block " + name_);
+    if (found == segment::Found::corrupt) return fail(corrupt(), "block " + name_);
     const bool live = found == segment::Found::hit && seen.is_live;
     const auto current = static_cast<Version>(live ? seen.version : 0);
     if (current != known) {

@@ -90,7 +90,11 @@ Result<Reply> DirectorClient::exchange(Message& message) {
     auto reply =
         decode_message({reinterpret_cast<const std::uint8_t*>(buffer.data()), received->bytes});
     if (!reply) return tl::unexpected(reply.error());
-    if (!reply->contains("id") || (*reply)["id"] != id) continue;  // an event, or a late reply
+    if (!reply->contains("id") || (*reply)["id"] != id) {  // an event, or a late reply
+      if (Clock::now() < until) continue;
+      connection_.reset();
+      return fail(Errc::unreachable, "the director sends everything but an answer");
+    }
     if (reply->contains("error")) return tl::unexpected(error_of(*reply));
     return Reply{std::move(*reply), std::move(received->descriptor)};
   }

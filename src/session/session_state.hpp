@@ -27,6 +27,12 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
   [[nodiscard]] Result<void> create(const BlockOptions& options);
   [[nodiscard]] Result<void> destroy(std::string_view name);
   void close(std::uint16_t open) noexcept;  // a BlockHandle has ended
+  // A block that we have open is damaged. Only a word in our own segment: no operation waits for
+  // the director, and the director takes nobody's word for it.
+  void report_damage() noexcept {
+    reinterpret_cast<layout::WorkerHeader*>(worker_.data())
+        ->damage_seen.fetch_add(1, std::memory_order_release);
+  }
 
   // The calling thread's lane if it used this session last; nullptr: lane() knows.
   [[nodiscard]] Lane* cached() const noexcept {

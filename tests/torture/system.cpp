@@ -43,6 +43,9 @@ class WithoutRecovery final : public director::DataPlane {
                 std::span<const director::Holder> holders) override {
     return real_->maintain(block, own, holders);
   }
+  Examined examine(const director::BlockMemory& block, std::uint64_t most_slots) override {
+    return real_->examine(block, most_slots);
+  }
   void forget(BlockId block, Generation generation) override { real_->forget(block, generation); }
 
  private:

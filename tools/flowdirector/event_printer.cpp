@@ -12,10 +12,12 @@ spdlog::level::level_enum level_of(EventKind kind) {
   switch (kind) {
     case EventKind::failed:
     case EventKind::timed_out:
+    case EventKind::quarantined:
       return spdlog::level::err;
     case EventKind::denied:
     case EventKind::died:
     case EventKind::swept:
+    case EventKind::forged:
       return spdlog::level::warn;
     case EventKind::attached:
     case EventKind::opened:
