@@ -121,7 +121,7 @@ class FakeDirector {
         at = readers_.data() + index % 64 * 8;
         break;
       default:
-        wrong_.field = 1 + static_cast<unsigned>(index) % kFields.size();
+        wrong_.field = static_cast<unsigned>(1 + index % kFields.size());
         wrong_.number = word;
         wrong_.kind = static_cast<unsigned>(index / kFields.size());
         return;
