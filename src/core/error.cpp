@@ -56,6 +56,8 @@ constexpr std::array kTexts = {
     Text{Errc::not_permitted, "not_permitted", "the suite file does not permit this"},
     Text{Errc::malformed, "malformed", "the input cannot be read as what it should be"},
     Text{Errc::unsupported, "unsupported", "this kernel or build lacks it; see sessionctl doctor"},
+    Text{Errc::no_such_checkpoint, "no_such_checkpoint",
+         "list the block's checkpoints; it may have been released"},
 };
 
 const Text* text_of(Errc code) noexcept {
@@ -76,7 +78,8 @@ std::string Error::message() const {
   if (!context_.empty()) line.append(": ").append(context_);
   if (code_ == Errc::conflict && number_ != 0)
     line.append(": current version ").append(std::to_string(number_));
-  if (code_ == Errc::buffer_too_small) line.append(": ").append(std::to_string(number_)).append(" bytes needed");
+  if (code_ == Errc::buffer_too_small)
+    line.append(": ").append(std::to_string(number_)).append(" bytes needed");
   if (text != nullptr) line.append(" (").append(text->advice).append(")");
   return line;
 }

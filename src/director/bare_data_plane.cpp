@@ -50,6 +50,14 @@ class BareDataPlane final : public DataPlane {
     return false;
   }
   Examined examine(const BlockMemory&, std::uint64_t) override { return {}; }
+  Result<std::uint64_t> take_checkpoint(const BlockMemory&, const WorkerMemory&,
+                                        std::span<const Holder>) override {
+    return fail(Errc::unsupported, "a data plane without memory");
+  }
+  Result<void> keep_checkpoints(const BlockMemory&, const WorkerMemory&,
+                                std::span<const std::uint64_t>, std::span<const Holder>) override {
+    return {};
+  }
   void forget(BlockId, Generation) override {}
 };
 

@@ -40,6 +40,14 @@ struct BlockRequest {
   std::string from;  // inherited: the name of the block that it comes from
 };
 
+// A pinned instant of a block that somebody named.
+struct Checkpoint {
+  std::string name;
+  std::uint64_t instant = 0;
+  std::uint64_t taken_ms = 0;  // CLOCK_REALTIME
+  std::uint32_t row = 0;
+};
+
 struct StoredBlock {
   BlockId id{};
   Generation generation{1};
@@ -56,6 +64,7 @@ struct StoredBlock {
   bool is_suspect = false;               // somebody says that it is damaged; to be examined
   std::shared_ptr<SegmentFile> segment;  // none: inherited
   std::shared_ptr<SegmentFile> readers;
+  std::vector<Checkpoint> checkpoints;  // the oldest first
 
   [[nodiscard]] BlockMemory memory() const;
   [[nodiscard]] std::string text() const;  // as events and the log call it

@@ -158,6 +158,21 @@ Result<std::uint32_t> ControlDirectory::publish(const WorkerRowFields& fields) n
   return found;
 }
 
+Result<std::uint32_t> ControlDirectory::publish(const CheckpointRowFields& fields) noexcept {
+  const auto found =
+      find_row(segment_->checkpoints, next_checkpoint_row_, "checkpoint", [](const auto& row) {
+        return row.block.load(std::memory_order_relaxed) == 0;  // relaxed: only we write rows
+      });
+  if (!found) return found;
+  layout::CheckpointRow& row = checkpoint(*found);
+  row.instant = fields.instant;
+  row.taken_ms = fields.taken_ms;
+  copy_name(row.name, fields.name);
+  const std::uint64_t block = (std::uint64_t{raw(fields.block)} << 32U) | raw(fields.generation);
+  row.block.store(block, std::memory_order_release);  // B1
+  return found;
+}
+
 void ControlDirectory::withdraw_block(std::uint32_t row) noexcept {
   block(row).life.store(0, std::memory_order_release);
 }
@@ -166,6 +181,10 @@ void ControlDirectory::withdraw_scope(std::uint32_t row) noexcept {
 }
 void ControlDirectory::withdraw_worker(std::uint32_t row) noexcept {
   worker(row).id.store(0, std::memory_order_release);
+}
+
+void ControlDirectory::withdraw_checkpoint(std::uint32_t row) noexcept {
+  checkpoint(row).block.store(0, std::memory_order_release);
 }
 
 void ControlDirectory::change_life(std::uint32_t row, layout::LifeWord life) noexcept {

@@ -67,6 +67,14 @@ struct WorkerRowFields {
   std::uint32_t restarts = 0;
 };
 
+struct CheckpointRowFields {
+  BlockId block{};
+  Generation generation{1};
+  std::uint64_t instant = 0;
+  std::uint64_t taken_ms = 0;
+  std::string_view name;
+};
+
 class ControlDirectory {
  public:
   // Over formatted memory, which stays mapped as long as this lives.
@@ -87,9 +95,11 @@ class ControlDirectory {
   [[nodiscard]] Result<std::uint32_t> publish(const BlockRowFields& fields) noexcept;
   [[nodiscard]] Result<std::uint32_t> publish(const ScopeRowFields& fields) noexcept;
   [[nodiscard]] Result<std::uint32_t> publish(const WorkerRowFields& fields) noexcept;
+  [[nodiscard]] Result<std::uint32_t> publish(const CheckpointRowFields& fields) noexcept;
   void withdraw_block(std::uint32_t row) noexcept;
   void withdraw_scope(std::uint32_t row) noexcept;
   void withdraw_worker(std::uint32_t row) noexcept;
+  void withdraw_checkpoint(std::uint32_t row) noexcept;
 
   // State and generation in one store; wakes whoever sleeps on the row.
   void change_life(std::uint32_t row, layout::LifeWord life) noexcept;
@@ -105,6 +115,9 @@ class ControlDirectory {
   [[nodiscard]] layout::WorkerRow& worker(std::uint32_t row) noexcept {
     return segment_->workers[row];
   }
+  [[nodiscard]] layout::CheckpointRow& checkpoint(std::uint32_t row) noexcept {
+    return segment_->checkpoints[row];
+  }
 
  private:
   layout::ControlSegment* segment_;
@@ -113,6 +126,7 @@ class ControlDirectory {
   std::uint32_t next_block_row_ = 0;
   std::uint32_t next_scope_row_ = 0;
   std::uint32_t next_worker_row_ = 0;
+  std::uint32_t next_checkpoint_row_ = 0;
 };
 
 }  // namespace sessionblocks::director

@@ -86,6 +86,14 @@ class DataPlane {
     std::string damage;
   };
   virtual Examined examine(const BlockMemory& block, std::uint64_t most_slots) = 0;
+  // Checkpoints, by the instant that they pin: segment/checkpoints.hpp. too_many: all pins of the
+  // block are held; an error of settle: nothing is pinned.
+  virtual Result<std::uint64_t> take_checkpoint(const BlockMemory& block, const WorkerMemory& own,
+                                                std::span<const Holder> holders) = 0;
+  // Every other pin of the block is released; what they held is given back by maintain().
+  virtual Result<void> keep_checkpoints(const BlockMemory& block, const WorkerMemory& own,
+                                        std::span<const std::uint64_t> instants,
+                                        std::span<const Holder> holders) = 0;
   // The block's memory is about to be unmapped.
   virtual void forget(BlockId block, Generation generation) = 0;
 };

@@ -78,6 +78,7 @@ Result<void> Director::Core::take_system(bool& goes_on) {
     if (!root) return tl::unexpected(root.error());
   }
   if (auto own = registry->attach_director(*self); !own) return own;
+  if (goes_on) registry->adopt_checkpoints();
   registry->on_unmap = [this](const Worker& worker, unsigned open) { send_unmap(worker, open); };
   if (options.naming == Naming::named) {
     for (const std::string& system : sweep_dead_systems(paths)) {

@@ -119,6 +119,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   if (block == nullptr) return;
   const std::string text = block->text();
   blocks.begin_destroy(*block);
+  forget_checkpoints(*block);
   settle(*block, text);
   for (auto& [worker_id, worker] : workers.all()) {
     for (unsigned open = 0; open < worker.opens.size(); ++open) {

@@ -60,6 +60,15 @@ class Registry {
   void quarantine_block(BlockId block, std::string_view why);
   // What a director that died on the way to a quarantine left to do.
   void settle_quarantined();
+
+  // Checkpoints of a block with memory of its own; the name is the block's to use once. exists;
+  // invalid_argument: no name; too_many: all pins of the block, or all rows, are in use.
+  [[nodiscard]] Result<Checkpoint> take_checkpoint(StoredBlock& block, const std::string& name);
+  // no_such_checkpoint. What it held is given back in later turns.
+  [[nodiscard]] Result<void> release_checkpoint(StoredBlock& block, std::string_view name);
+  // Those of an earlier director; pins that no row names are released.
+  void adopt_checkpoints();
+
   // The block of this name that `scope` means. no_such_block.
   [[nodiscard]] Result<StoredBlock*> visible_block(std::string_view name, ScopeId scope);
   // The memory behind a name and the rights on it. no_such_block; denied: no grant.
@@ -125,6 +134,9 @@ class Registry {
   // registry_damage.cpp
   void hear_of_damage();
   [[nodiscard]] bool examine(StoredBlock& block);
+  // registry_checkpoints.cpp
+  [[nodiscard]] Result<void> keep_checkpoints(const StoredBlock& block);
+  void forget_checkpoints(StoredBlock& block) noexcept;
   void cut_back(const SegmentFile& segment, const std::string& whose);
 
   WorkerId own_worker_{};

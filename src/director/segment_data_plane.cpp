@@ -94,18 +94,21 @@ class SegmentDataPlane final : public DataPlane {
 
   bool maintain(const BlockMemory& memory, const WorkerMemory& own,
                 std::span<const Holder> holders) override {
-    Mapped& block = mapped(memory);
-    if (!block.maintenance) {
-      const data::WorkerMemory ours(own.segment.data(), own.ring_records);
-      block.maintenance =
-          std::make_unique<data::Maintenance>(data::MaintenancePlace{.memory = &block.block,
-                                                                     .readers = &readers_in(memory),
-                                                                     .lane = &ours.lane(0),
-                                                                     .open = 0,
-                                                                     .owner = owner_of(own.id, 0)});
-    }
     const Sources sources(holders);
-    return block.maintenance->run(sources.intents);
+    return maintenance(memory, own).run(sources.intents);
+  }
+
+  Result<std::uint64_t> take_checkpoint(const BlockMemory& memory, const WorkerMemory& own,
+                                        std::span<const Holder> holders) override {
+    const Sources sources(holders);
+    return maintenance(memory, own).checkpoints().take(sources.intents);
+  }
+
+  Result<void> keep_checkpoints(const BlockMemory& memory, const WorkerMemory& own,
+                                std::span<const std::uint64_t> instants,
+                                std::span<const Holder> holders) override {
+    const Sources sources(holders);
+    return maintenance(memory, own).checkpoints().keep_only(instants, sources.intents);
   }
 
   Examined examine(const BlockMemory& memory, std::uint64_t most_slots) override {
@@ -124,6 +127,21 @@ class SegmentDataPlane final : public DataPlane {
     auto& found = mapped_[{memory.id, memory.generation}];
     if (!found) found = std::make_unique<Mapped>(memory);
     return *found;
+  }
+
+  // `own`: of the director, for as long as it has the block.
+  data::Maintenance& maintenance(const BlockMemory& memory, const WorkerMemory& own) {
+    Mapped& block = mapped(memory);
+    if (!block.maintenance) {
+      const data::WorkerMemory ours(own.segment.data(), own.ring_records);
+      block.maintenance =
+          std::make_unique<data::Maintenance>(data::MaintenancePlace{.memory = &block.block,
+                                                                     .readers = &readers_in(memory),
+                                                                     .lane = &ours.lane(0),
+                                                                     .open = 0,
+                                                                     .owner = owner_of(own.id, 0)});
+    }
+    return *block.maintenance;
   }
 
   std::map<std::pair<BlockId, Generation>, std::unique_ptr<Mapped>> mapped_;

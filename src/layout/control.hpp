@@ -1,7 +1,7 @@
 // The control segment: the directory of blocks, scopes and workers. The director alone writes it,
 // every worker maps it read-only; what stands here is the authority.
 //
-//   | header 4 KiB | blocks | scopes | workers |
+//   | header 4 KiB | blocks | scopes | workers | checkpoints |
 //
 // A row is published by its id (release) after all else in it and withdrawn by id 0 first. Whoever
 // copies a row checks that the id is the same before and after.
@@ -16,6 +16,7 @@ namespace sessionblocks::layout {
 inline constexpr std::uint32_t kBlockRows = 16'384;
 inline constexpr std::uint32_t kScopeRows = 8'192;
 inline constexpr std::uint32_t kWorkerRows = 4'096;
+inline constexpr std::uint32_t kCheckpointRows = 8'192;
 inline constexpr std::size_t kNameBytes = 64;  // with a closing zero
 
 // The one word that an operation compares: block id 32 | generation 24 | state 8. A handle keeps
@@ -91,6 +92,17 @@ struct alignas(kLine) WorkerRow {
 };
 static_assert(sizeof(WorkerRow) == 64);
 
+// A checkpoint that somebody asked for: the pin of this instant in the block's header is its. A pin
+// without a row is nobody's.
+struct alignas(kLine) CheckpointRow {
+  std::atomic<std::uint64_t> block;  // block id 32 | generation 32; 0: free row
+  std::uint64_t instant;
+  std::uint64_t taken_ms;  // CLOCK_REALTIME
+  std::uint64_t zero0[5];
+  char name[kNameBytes];
+};
+static_assert(sizeof(CheckpointRow) == 128);
+
 struct ControlHeader {
   Identity identity;
   std::atomic<std::uint64_t> epoch;  // one more each time a director takes over
@@ -116,6 +128,7 @@ struct ControlSegment {
   alignas(4'096) BlockRow blocks[kBlockRows];
   ScopeRow scopes[kScopeRows];
   WorkerRow workers[kWorkerRows];
+  CheckpointRow checkpoints[kCheckpointRows];
 };
 static_assert(offsetof(ControlSegment, blocks) == 4'096);
 

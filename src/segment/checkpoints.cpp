@@ -1,5 +1,7 @@
 #include "segment/checkpoints.hpp"
 
+#include <algorithm>
+
 #include "core/crash_point.hpp"
 #include "lockfree/cas16.hpp"
 #include "segment/chain.hpp"
@@ -51,25 +53,42 @@ Result<std::uint64_t> Checkpoints::take(std::span<const IntentSource> workers) {
   SESSIONBLOCKS_CRASH("checkpoint.before_settle");
   // Nothing stamped with the instant or before it can commit after this: the checkpoint is fixed.
   if (auto settled = settle(*memory_, workers); !settled) {
-    pin->store(0, std::memory_order_release);
-    header.pin_count.fetch_sub(1, std::memory_order_acq_rel);
-    is_due_ = true;
+    unpin(*pin);
     return tl::unexpected(settled.error());
   }
   return instant;
 }
 
+void Checkpoints::unpin(std::atomic<std::uint64_t>& pin) noexcept {
+  pin.store(0, std::memory_order_release);
+  memory_->header().pin_count.fetch_sub(1, std::memory_order_acq_rel);
+  is_due_ = true;
+}
+
 Result<void> Checkpoints::release(std::uint64_t instant, std::span<const IntentSource> workers) {
-  auto& header = memory_->header();
-  for (auto& pin : header.pins) {
+  for (auto& pin : memory_->header().pins) {
     if (pin.load(kRelaxed) != instant) continue;
-    pin.store(0, std::memory_order_release);
-    header.pin_count.fetch_sub(1, std::memory_order_acq_rel);
+    unpin(pin);
     break;
   }
-  is_due_ = true;
   SESSIONBLOCKS_CRASH("checkpoint.unpinned");
   // A writer that still keeps a version for this pin fails, so that trim() finds all of them.
+  return settle(*memory_, workers);
+}
+
+Result<void> Checkpoints::keep_only(std::span<const std::uint64_t> instants,
+                                    std::span<const IntentSource> workers) {
+  auto& header = memory_->header();
+  const auto is_held = [](const auto& pin) { return pin.load(kRelaxed) != 0; };
+  // A death between a pin and its count left them apart. Never less than there are pins: a writer
+  // that reads 0 keeps nothing.
+  const auto held = std::count_if(std::begin(header.pins), std::end(header.pins), is_held);
+  header.pin_count.store(static_cast<std::uint64_t>(held), std::memory_order_release);
+  for (auto& pin : header.pins) {
+    const auto known = std::find(instants.begin(), instants.end(), pin.load(kRelaxed));
+    if (is_held(pin) && known == instants.end()) unpin(pin);
+    SESSIONBLOCKS_CRASH("checkpoint.keep");
+  }
   return settle(*memory_, workers);
 }
 

@@ -27,6 +27,9 @@ class Checkpoints {
   [[nodiscard]] Result<std::uint64_t> take(std::span<const IntentSource> workers);
   // unsupported, io_error: as above; the pin stays.
   [[nodiscard]] Result<void> release(std::uint64_t instant, std::span<const IntentSource> workers);
+  // Releases every pin but those of `instants`: what a director that died left half done.
+  [[nodiscard]] Result<void> keep_only(std::span<const std::uint64_t> instants,
+                                       std::span<const IntentSource> workers);
 
   // Gives back the versions that no pin needs; due after a release and in the first turn of a
   // director. True when there was anything to do; what could not be done now stays due.
@@ -35,6 +38,7 @@ class Checkpoints {
  private:
   enum class Step : std::uint8_t { clean, again, later };
 
+  void unpin(std::atomic<std::uint64_t>& pin) noexcept;
   [[nodiscard]] Step trim_slot(const layout::TableWord& word, layout::Slot& slot,
                                std::uint64_t index);
   void take_out(const layout::TableWord& word, layout::Slot& slot, std::uint64_t index,
