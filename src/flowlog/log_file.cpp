@@ -89,7 +89,7 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
   header.cells = static_cast<std::uint32_t>(end - next);
   header.time_ms = extend_time(batch.cells[at].time_ms, batch.now_ms);
   payload_.clear();
-  wanted_.clear();
+  mentioned_.clear();
   looked_for_keys_ = false;
   encoder_.begin(payload_, batch.cells[at].time_ms, *this);
   while (at < batch.cells.size()) {
@@ -109,12 +109,12 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
 }
 
 void LogFile::key_named(KeyRef key) {
-  wanted_.push_back(key);
+  mentioned_.push_back({key, false});
 }
 
 void LogFile::key_defined(KeyRef key, std::span<const std::byte> bytes) {
-  keys_.define(key, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}).written_in =
-      key_stamp_;
+  (void)keys_.define(key, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  mentioned_.push_back({key, true});
 }
 
 KeyBook::Entry* LogFile::look_up(KeyRef key) {
@@ -132,15 +132,17 @@ KeyBook::Entry* LogFile::look_up(KeyRef key) {
   return entry;
 }
 
-// Stages the definitions that this file lacks, before the frame that names them.
+// Stages the definitions that this file lacks, before the frame that names them: that of a key
+// whose own definition comes later in the frame too.
 void LogFile::put_missing_keys() {
   ByteBuffer rows;
   std::uint32_t count = 0;
-  for (const KeyRef& key : wanted_) {
-    KeyBook::Entry* const entry = look_up(key);
+  for (const auto& [key, is_definition] : mentioned_) {
+    KeyBook::Entry* const entry = is_definition ? keys_.find(key) : look_up(key);
     if (entry == nullptr || entry->written_in == key_stamp_) continue;
-    encode_key(rows, key, entry->bytes);
     entry->written_in = key_stamp_;
+    if (is_definition) continue;
+    encode_key(rows, key, entry->bytes);
     ++count;
   }
   if (count == 0) return;

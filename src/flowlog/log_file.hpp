@@ -116,7 +116,11 @@ class LogFile final : private KeyNamed {
   ByteBuffer payload_;
   KeyBook keys_;
   std::uint64_t key_stamp_ = 1;
-  std::vector<KeyRef> wanted_;
+  struct Mention {
+    KeyRef key;
+    bool is_definition;
+  };
+  std::vector<Mention> mentioned_;  // by the records of the frame under way, in their order
   LearnKeys learn_keys_;
   std::uint64_t oldest_loaded_ = 0;  // files from here on have been searched for keys
   bool looked_for_keys_ = false;     // in the rings, for the batch at hand

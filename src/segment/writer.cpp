@@ -63,7 +63,7 @@ Outcome Writer::apply(const KeyView& key, const Mutation& mutation, layout::Life
     // takes a named chunk that is gone for one that was committed and then displaced.
     intent_.table.store(0, std::memory_order_release);
     if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
-    if (work.record) record(work, work.old.has_node ? work.old_key_id : 0);
+    if (work.record) record(work, work.old.is_live ? work.old_key_id : 0);
   }
   end_operation();
   return work.outcome;
@@ -261,7 +261,8 @@ void Writer::fill(Work& work, const Shape& shape) {
     version = std::max<std::uint64_t>(version, 1);
   }
   node.version.store(version, relaxed);
-  node.key_id.store(work.old.has_node ? work.old_key_id : incarnation_of(work.gen), relaxed);
+  if (work.own_key_id == 0) work.own_key_id = incarnation_of(work.gen);
+  node.key_id.store(work.old.has_node ? work.old_key_id : work.own_key_id, relaxed);
   node.expiry_ms.store(work.plan.expiry_ms, relaxed);
   node.hash.store(work.key.hash, relaxed);
   if (shape.linked) {
@@ -304,18 +305,23 @@ void Writer::name_in_intent(Work& work) {
   intent_.version.store(work.outcome.version, relaxed);
   intent_.key_id.store(work.outcome.key_id, relaxed);
   intent_.value_bytes.store(work.outcome.value_bytes, relaxed);
-  if (work.record && !work.old.has_node && !work.defined) define_key(work);
+  if (work.record && !work.old.is_live) define_key(work);
   intent_.record_at.store(work.record ? place_.ring->next() + 1 : 0, relaxed);
   // I2 (release): the fields before the table that makes them count.
   intent_.table.store(work.tables.current.word, std::memory_order_release);
 }
 
 // Before the commit: whoever reads a record that names the key finds its definition in some ring.
-void Writer::define_key(Work& work) {
-  layout::AuditRecord record = make_record(place_.open, Op::define_key, Errc{}, work.outcome.key_id,
-                                           work.outcome.version, 0, work.now_ms);
+// That of a key which was erased or has expired may be long ago, and who reads remembers the keys
+// that are in use. One of each: a second old node that we meet came and went while we tried.
+void Writer::define_key(Work& work) noexcept {
+  bool& is_defined = work.old.has_node ? work.defined_old : work.defined_own;
+  if (is_defined) return;
+  const layout::AuditRecord record =
+      make_record(place_.open, Op::define_key, Errc{}, work.outcome.key_id, work.outcome.version, 0,
+                  work.now_ms);
   place_.ring->push_with_key(record, work.key.bytes());
-  work.defined = true;
+  is_defined = true;
 }
 
 bool Writer::may_commit(Work& work) {

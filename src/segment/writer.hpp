@@ -55,7 +55,7 @@ class Writer {
 
   // Ring cells that an operation on a key of this size can fill.
   [[nodiscard]] static std::uint64_t cells_needed(std::uint64_t key_bytes) noexcept {
-    return 2 * (1 + key_cells(key_bytes));
+    return 3 * (1 + key_cells(key_bytes));
   }
   [[nodiscard]] ThreadHeap& heap() noexcept { return heap_; }
   [[nodiscard]] Growth& growth() noexcept { return growth_; }
@@ -80,8 +80,10 @@ class Writer {
     Plan plan;
     Chunk chunk;
     layout::Gen gen = 0;
-    bool defined = false;  // the key's definition is in the ring
-    bool rebuilt = false;  // tombstones were dropped to make room
+    std::uint64_t own_key_id = 0;  // of the key, if this operation is what brings it in
+    bool defined_own = false;      // its definition is in the ring
+    bool defined_old = false;      // so is that of the key of what it displaces
+    bool rebuilt = false;          // tombstones were dropped to make room
     Outcome outcome;
   };
 
@@ -96,7 +98,7 @@ class Writer {
   void fill(Work& work, const layout::Shape& shape);
   void name_in_intent(Work& work);
   [[nodiscard]] bool may_commit(Work& work);
-  void define_key(Work& work);
+  void define_key(Work& work) noexcept;
   void finish_commit(Work& work);
   [[nodiscard]] static bool keeps_old(const Work& work) noexcept {
     return work.old.has_node && work.link.previous == work.view.ref.offset();

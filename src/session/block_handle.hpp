@@ -24,7 +24,7 @@ struct Seen {
   layout::ValueType type = layout::ValueType::tombstone;
   std::uint64_t version = 0;
   std::uint64_t expiry_ms = 0;
-  std::uint64_t key_id = 0;
+  std::uint64_t key_id = 0;  // 0: a record has to carry the key itself
   std::uint64_t value_bytes = 0;
   bool is_live = false;
 
@@ -36,10 +36,10 @@ struct Seen {
     seen.type = hit.shape.type;
     seen.version = hit.node->version.load(relaxed);
     seen.expiry_ms = hit.node->expiry_ms.load(relaxed);
-    seen.key_id = hit.node->key_id.load(relaxed);
     seen.value_bytes = hit.shape.value_bytes;
     seen.is_live = seen.type != layout::ValueType::tombstone &&
                    (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
+    seen.key_id = seen.is_live ? hit.node->key_id.load(relaxed) : 0;
     return seen;
   }
 };

@@ -351,6 +351,22 @@ TEST_CASE("after a restart keys that only older files define are found there") {
   CHECK(read_records(folder.path()).back().key == "old");
 }
 
+TEST_CASE("a key that is defined again in a frame is known to the records before that, too") {
+  TemporaryFolder folder;
+  const LaneRef lane{3, 0};
+  LogFile log = open_log(config_in(folder));
+  log.keys().define({kBlock, 42}, "key");
+  RingCell again = cell(Op::define_key, 42, 1);
+  again.flags = layout::kInlineKey;
+  again.value_bytes = 3;
+  RingCell bytes{};
+  std::memcpy(&bytes, "key", 3);
+  const std::vector<RingCell> cells = {cell(Op::get, 42, 0), again, bytes, cell(Op::put, 42, 3)};
+  log.add_records({lane, 0, 1'000, cells}, open_one);
+  REQUIRE(log.commit());
+  for (const LogRecord& record : read_records(folder.path())) CHECK(record.key == "key");
+}
+
 TEST_CASE("a new session system of the same name begins its lanes anew") {
   TemporaryFolder folder;
   LogConfig config = config_in(folder);

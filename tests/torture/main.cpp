@@ -35,6 +35,9 @@ int report(const Run& run, const RunOptions& options) {
       static_cast<unsigned long long>(oracle.cut_off()),
       static_cast<unsigned long long>(oracle.cut_off_done()),
       static_cast<unsigned long long>(oracle.refused_for_memory()));
+  std::printf("checkpoints: %llu taken, read %llu times\n",
+              static_cast<unsigned long long>(run.checkpoints().taken()),
+              static_cast<unsigned long long>(run.checkpoints().reads()));
   std::printf("%s", run.latencies().c_str());
   if (oracle.violations() == 0) {
     std::printf("violations: 0\n");

@@ -58,6 +58,8 @@ Run::Run(const RunOptions& options)
   oracle_ = std::make_unique<Oracle>(*board_, keys_, system_->log_folder(),
                                      options.system.audit == AuditLevel::full);
   oracle_->on_history = options.on_history;
+  checkpoints_ = std::make_unique<CheckpointTaker>(
+      *system_, keys_, options.seed, [this](const std::string& what) { oracle_->complain(what); });
 }
 
 Run::~Run() {
@@ -105,6 +107,7 @@ void Run::work_until(std::uint64_t end_ns, std::uint64_t kills) {
            oracle_->taken() < taken + kBetweenPausesOperations) {
       nap(std::chrono::microseconds(500));
       oracle_->take();
+      checkpoints_->turn();
       now = platform::monotonic_ns();
       goes_on = now < end_ns && board_->kills.load() < kills;
       if (::waitpid(warden_, nullptr, WNOHANG) == warden_) {
@@ -155,6 +158,7 @@ void Run::look() {
   same_growth_ = same ? same_growth_ + 1 : 0;
   if (same_growth_ == kStandsStill) oracle_->complain("the index grows and does not get on");
   oracle_->judge(rest_.entries);
+  checkpoints_->at_rest(rest_.entries);
 }
 
 void Run::end() {
@@ -175,6 +179,7 @@ void Run::end() {
   }
   if (!system_->has_only({})) oracle_->complain("a worker that ended is not reclaimed");
   look();
+  checkpoints_->release_all();
   for (const std::string& name : system_->stop()) oracle_->complain("left in /dev/shm: " + name);
 }
 

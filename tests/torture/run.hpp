@@ -6,6 +6,7 @@
 #include <string>
 
 #include "board.hpp"
+#include "checkpoints.hpp"
 #include "oracle.hpp"
 #include "system.hpp"
 
@@ -33,6 +34,7 @@ class Run {
   [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
   [[nodiscard]] const Board& board() const { return *board_; }
   [[nodiscard]] const KeySet& keys() const { return keys_; }
+  [[nodiscard]] const CheckpointTaker& checkpoints() const { return *checkpoints_; }
   // p50, p99, p99.9 and the longest of the survivors' operations, with kills and without.
   [[nodiscard]] std::string latencies() const;
 
@@ -52,6 +54,7 @@ class Run {
   pid_t warden_ = -1;
   std::unique_ptr<System> system_;
   std::unique_ptr<Oracle> oracle_;
+  std::unique_ptr<CheckpointTaker> checkpoints_;
   std::uint32_t pauses_ = 0;
   std::uint64_t begun_ns_ = 0;
   std::uint64_t told_ns_ = 0;

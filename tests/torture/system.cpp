@@ -46,6 +46,17 @@ class WithoutRecovery final : public director::DataPlane {
   Examined examine(const director::BlockMemory& block, std::uint64_t most_slots) override {
     return real_->examine(block, most_slots);
   }
+  Result<std::uint64_t> take_checkpoint(const director::BlockMemory& block,
+                                        const director::WorkerMemory& own,
+                                        std::span<const director::Holder> holders) override {
+    return real_->take_checkpoint(block, own, holders);
+  }
+  Result<void> keep_checkpoints(const director::BlockMemory& block,
+                                const director::WorkerMemory& own,
+                                std::span<const std::uint64_t> instants,
+                                std::span<const director::Holder> holders) override {
+    return real_->keep_checkpoints(block, own, instants, holders);
+  }
   void forget(BlockId block, Generation generation) override { real_->forget(block, generation); }
 
  private:
@@ -157,6 +168,33 @@ Rest System::look() {
     check_segments(registry, rest);
   });
   return rest;
+}
+
+director::BlockMemory System::block() {
+  director::BlockMemory memory;
+  director_->call([&](director::Registry& registry) {
+    memory = must(registry.visible_block(kBlockName, registry.scopes.root().id))->memory();
+  });
+  return memory;
+}
+
+Result<std::uint64_t> System::take_checkpoint(const std::string& name) {
+  Result<std::uint64_t> instant;
+  director_->call([&](director::Registry& registry) {
+    auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    auto taken = registry.take_checkpoint(*block, name);
+    instant = taken ? Result<std::uint64_t>(taken->instant) : tl::unexpected(taken.error());
+  });
+  return instant;
+}
+
+Result<void> System::release_checkpoint(const std::string& name) {
+  Result<void> released;
+  director_->call([&](director::Registry& registry) {
+    auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    released = registry.release_checkpoint(*block, name);
+  });
+  return released;
 }
 
 // A name for each segment that somebody lives by, and no other.

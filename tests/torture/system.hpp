@@ -46,6 +46,10 @@ class System {
   // Drains every ring, then looks at the block: fsck, conservation, what the dead may have left,
   // names in /dev/shm.
   [[nodiscard]] Rest look();
+  // What takes checkpoints of the block needs; as Registry says.
+  [[nodiscard]] director::BlockMemory block();
+  [[nodiscard]] Result<std::uint64_t> take_checkpoint(const std::string& name);
+  [[nodiscard]] Result<void> release_checkpoint(const std::string& name);
   // Ends the director. What is left in /dev/shm then.
   [[nodiscard]] std::vector<std::string> stop();
 
