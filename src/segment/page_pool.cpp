@@ -160,15 +160,25 @@ void PagePool::disown(std::uint64_t page) noexcept {
 }
 
 void PagePool::return_page(std::uint64_t page) noexcept {
+  // Recovery may take a dead owner off it meanwhile.
+  while (!return_page(page, memory_->descriptor(page).entry.load(std::memory_order_relaxed))) {
+  }
+}
+
+bool PagePool::return_page(std::uint64_t page, std::uint64_t entry_word) noexcept {
   PageDescriptor& descriptor = memory_->descriptor(page);
-  PageEntry entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_relaxed));
+  PageEntry entry = PageEntry::unpack(entry_word);
   entry.kind = PageKind::free;
   entry.size_class = 0;
   entry.owner = OwnerId{};
   ++entry.epoch;
   SESSIONBLOCKS_CRASH("page.before_return");
-  descriptor.entry.store(entry.pack(), std::memory_order_release);
+  if (!descriptor.entry.compare_exchange_strong(entry_word, entry.pack(),
+                                                std::memory_order_acq_rel)) {
+    return false;
+  }
   memory_->header().returned_pages.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 void PagePool::return_run(std::uint64_t head) noexcept {

@@ -47,6 +47,8 @@ class PagePool {
 
   // Precondition: the page is ours (or its owner is dead) and nothing refers to it.
   void return_page(std::uint64_t page) noexcept;
+  // The same, if its entry is still this word. False: it is not, and nothing was done.
+  bool return_page(std::uint64_t page, std::uint64_t entry_word) noexcept;
   // Tail first, so that a head which is still there says what is left to do.
   void return_run(std::uint64_t head) noexcept;
 

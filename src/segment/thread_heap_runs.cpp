@@ -168,7 +168,9 @@ bool orphan_page(BlockMemory& memory, PagePool& pool, std::uint64_t page, std::u
   const bool holds_nothing = entry.kind == PageKind::claimed ||
                              (entry.kind == PageKind::run_part && !part_has_head(memory, page));
   if (holds_nothing) {
-    pool.return_page(page);
+    // From the word that was judged: a living thread may have returned the part's run since, and
+    // another be using the page.
+    pool.return_page(page, word);
     return false;
   }
   if ((entry.kind == PageKind::table_head && was_never_current(memory, page)) ||
