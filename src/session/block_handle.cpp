@@ -205,7 +205,7 @@ void BlockHandle::record_rare_read(Lane& lane, Op op, const segment::KeyView& ke
     lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return;
   }
-  const layout::AuditRecord record = read_record(op, outcome, seen, now_ms);
+  const layout::AuditRecord record = seen.record(open_, op, outcome, now_ms);
   if (seen.key_id != 0) {
     lane.ring.push(record);
   } else {

@@ -8,6 +8,7 @@
 #include "platform/clock.hpp"
 #include "segment/lookup.hpp"
 #include "segment/mutation.hpp"
+#include "session/seen.hpp"
 #include "session/session_state.hpp"
 
 #include <sessionblocks/block.hpp>
@@ -18,31 +19,6 @@
 #include <string>
 
 namespace sessionblocks {
-
-// What a read saw besides the bytes.
-struct Seen {
-  layout::ValueType type = layout::ValueType::tombstone;
-  std::uint64_t version = 0;
-  std::uint64_t expiry_ms = 0;
-  std::uint64_t key_id = 0;  // 0: a record has to carry the key itself
-  std::uint64_t value_bytes = 0;
-  bool is_live = false;
-
-  // Of the node in a slot; lookup() checks afterwards that it was what the slot held.
-  [[nodiscard, gnu::always_inline]] static Seen of(const segment::SlotView& hit,
-                                                   std::uint64_t now_ms) noexcept {
-    const auto relaxed = std::memory_order_relaxed;
-    Seen seen;
-    seen.type = hit.shape.type;
-    seen.version = hit.node->version.load(relaxed);
-    seen.expiry_ms = hit.node->expiry_ms.load(relaxed);
-    seen.value_bytes = hit.shape.value_bytes;
-    seen.is_live = seen.type != layout::ValueType::tombstone &&
-                   (seen.expiry_ms == 0 || seen.expiry_ms > now_ms);
-    seen.key_id = seen.is_live ? hit.node->key_id.load(relaxed) : 0;
-    return seen;
-  }
-};
 
 class BlockHandle {
  public:
@@ -94,19 +70,6 @@ class BlockHandle {
   [[nodiscard]] segment::Writer& writer(Lane& lane);
   void record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome, const Seen& seen,
                    std::uint64_t now_ms);
-  [[nodiscard]] layout::AuditRecord read_record(Op op, Errc outcome, const Seen& seen,
-                                                std::uint64_t now_ms) const noexcept {
-    constexpr std::uint64_t kMost = UINT32_MAX;
-    return {.key_id = seen.key_id,
-            .version = seen.version,
-            .time_ms = static_cast<std::uint32_t>(now_ms),
-            .value_bytes = static_cast<std::uint32_t>(std::min(seen.value_bytes, kMost)),
-            .open = open_,
-            .op = static_cast<std::uint8_t>(op),
-            .outcome = static_cast<std::uint8_t>(outcome),
-            .count = 1,
-            .flags = 0};
-  }
   // What is only counted, a miss, a ring that is or may be full.
   void record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
                         const Seen& seen, std::uint64_t now_ms);
@@ -184,7 +147,7 @@ inline void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& 
       [[unlikely]] {
     return record_rare_read(lane, op, key, outcome, seen, now_ms);
   }
-  lane.ring.push(read_record(op, outcome, seen, now_ms));
+  lane.ring.push(seen.record(open_, op, outcome, now_ms));
 }
 
 template <typename Copy>

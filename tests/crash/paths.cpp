@@ -362,6 +362,8 @@ void add_checkpoints(std::vector<Path>& all) {
                             [](Scene& s) { (void)s.checkpoints_of(s.self).take({}); }));
   all.push_back(of_director("release a checkpoint", pinned,
                             [](Scene& s) { (void)s.checkpoints_of(s.self).release(1, {}); }));
+  all.push_back(of_director("release every pin without a name", pinned,
+                            [](Scene& s) { (void)s.checkpoints_of(s.self).keep_only({}, {}); }));
   all.push_back(of_director("trim, from the middle of a chain", surplus,
                             [](Scene& s) { (void)s.checkpoints_of(s.self).trim(); }));
   all.push_back(of_director(
