@@ -1,5 +1,6 @@
 #include "stepper.hpp"
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -53,9 +54,6 @@ bool Stepper::step() {
   ++steps_;
   if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) != 0) return false;
   if (!wait_stopped()) return false;
-  while (WSTOPSIG(status_) == SIGCHLD) {
-    if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) != 0 || !wait_stopped()) return false;
-  }
   if (WSTOPSIG(status_) == SIGTRAP) return true;
   throw std::runtime_error("the child was stopped by signal " + std::to_string(WSTOPSIG(status_)));
 }
@@ -83,15 +81,16 @@ Stepper Stepper::clone() const {
   ptrace(PTRACE_GETREGS, pid_, nullptr, &saved);
   user_regs_struct forking = saved;
   forking.rip = reinterpret_cast<std::uint64_t>(&sessionblocks_crash_syscall);
-  forking.rax = SYS_fork;
+  // Its twin is our child, so that we reap it: it would be a zombie of the other one's otherwise.
+  forking.rax = SYS_clone;
+  forking.rdi = CLONE_PARENT | SIGCHLD;
+  forking.rsi = 0;  // the same stack
   forking.orig_rax = ~0ULL;
   ptrace(PTRACE_SETREGS, pid_, nullptr, &forking);
   int status = 0;
   unsigned long twin = 0;
-  do {  // the end of an earlier twin may be told first
-    ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
-    if (waitpid(pid_, &status, __WALL) != pid_) throw std::runtime_error("the child was lost");
-  } while (WIFSTOPPED(status) && status >> 8 == SIGCHLD);
+  ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+  if (waitpid(pid_, &status, __WALL) != pid_) throw std::runtime_error("the child was lost");
   if (status >> 8 != (SIGTRAP | (PTRACE_EVENT_FORK << 8)) ||
       ptrace(PTRACE_GETEVENTMSG, pid_, nullptr, &twin) != 0) {
     throw std::runtime_error("the child did not fork");
