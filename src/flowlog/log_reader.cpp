@@ -67,11 +67,12 @@ Result<bool> LogReader::next_frame(Entry& entry) {
     auto step = scanner_->next(frame_);
     if (!step) return tl::unexpected(std::move(step).error());
     if (*step == Step::frame) return true;
-    if (*step == Step::end) {
-      has_torn_tail_ = false;
-      auto numbers = log_files(folder_);
-      if (!numbers) return tl::unexpected(std::move(numbers).error());
-      if (numbers->empty() || numbers->back() <= file_number_) return false;
+    if (*step == Step::end) has_torn_tail_ = false;
+    const auto last = last_begun();
+    if (!last) return tl::unexpected(last.error());
+    const bool is_newest = *last <= file_number_;
+    if (*step == Step::end && is_newest) return false;
+    if (*step != Step::malformed && !is_newest) {
       // The writer ended this file before it began the next: one more look finds all of it.
       step = scanner_->next(frame_);
       if (!step) return tl::unexpected(std::move(step).error());
@@ -81,8 +82,34 @@ Result<bool> LogReader::next_frame(Entry& entry) {
         continue;
       }
     }
-    return pass_damage(*step, entry);
+    return pass_damage(*step, is_newest, entry);
   }
+}
+
+// The newest file, 0 if there is none. One without its two first frames has not begun: a director
+// that dies now leaves it to its successor to remove, and to go on in the file before.
+Result<std::uint64_t> LogReader::last_begun() const {
+  auto numbers = log_files(folder_);
+  if (!numbers) return tl::unexpected(std::move(numbers).error());
+  if (numbers->empty()) return 0;
+  const std::uint64_t newest = numbers->back();
+  if (numbers->size() == 1 || newest <= file_number_) return newest;
+  auto file = platform::DiskFile::open_read(folder_ + "/" + log_file_name(newest));
+  if (!file)
+    return file.error() == Errc::not_found ? Result<std::uint64_t>(0)
+                                           : tl::unexpected(std::move(file).error());
+  FileScanner beginning(std::move(*file));
+  Frame frame;
+  for (int frames = 0; frames < 2; ++frames) {
+    const auto step = beginning.next(frame);
+    if (!step) return tl::unexpected(step.error());
+    if (*step == Step::frame) continue;
+    // With whole frames behind it was altered, and is not about to be removed.
+    const auto goes_on = *step == Step::end ? Result<bool>(false) : beginning.resync();
+    if (!goes_on) return tl::unexpected(goes_on.error());
+    return *goes_on ? newest : *(numbers->rbegin() + 1);
+  }
+  return newest;
 }
 
 Result<bool> LogReader::next_file(Entry& entry) {
@@ -104,14 +131,11 @@ Result<bool> LogReader::next_file(Entry& entry) {
   return true;
 }
 
-Result<bool> LogReader::pass_damage(Step step, Entry& entry) {
+Result<bool> LogReader::pass_damage(Step step, bool is_newest, Entry& entry) {
   const std::uint64_t at = scanner_->next_at();
   auto goes_on = scanner_->resync();
   if (!goes_on) return tl::unexpected(std::move(goes_on).error());
   if (!*goes_on) {
-    auto numbers = log_files(folder_);
-    if (!numbers) return tl::unexpected(std::move(numbers).error());
-    const bool is_newest = numbers->empty() || numbers->back() == file_number_;
     // Torn at the very end: perhaps being written; the scanner stays where it is.
     if (is_newest && step == Step::torn) {
       has_torn_tail_ = true;

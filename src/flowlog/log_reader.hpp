@@ -54,8 +54,9 @@ class LogReader {
  private:
   explicit LogReader(std::string folder) : folder_(std::move(folder)) {}
   [[nodiscard]] Result<bool> next_frame(Entry& entry);
+  [[nodiscard]] Result<std::uint64_t> last_begun() const;
   [[nodiscard]] Result<bool> next_file(Entry& entry);
-  [[nodiscard]] Result<bool> pass_damage(Step step, Entry& entry);
+  [[nodiscard]] Result<bool> pass_damage(Step step, bool is_newest, Entry& entry);
   [[nodiscard]] bool take_frame(Entry& entry);
   [[nodiscard]] bool take_beginning(Entry& entry);
   [[nodiscard]] bool take_cells(Entry& entry);

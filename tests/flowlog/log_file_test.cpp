@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <optional>
 
 #include "flowlog/file_scanner.hpp"
 #include "support.hpp"
@@ -310,6 +311,37 @@ TEST_CASE("each file defines the keys it names, and the budget removes the oldes
   for (const LogRecord& record : read_records(folder.path())) {
     REQUIRE(record.key == "key " + std::to_string(record.key_id - 1));
   }
+}
+
+TEST_CASE("a reader does not leave a file for one that never began") {
+  TemporaryFolder folder;
+  LogConfig config = config_in(folder);
+  std::optional<LogFile> log(open_log(config));
+  name_worker(*log);
+  add_gets(*log, 0, 10);
+  REQUIRE(log->commit());
+  auto reader = LogReader::open(folder.path());
+  REQUIRE(reader);
+  const auto read = [&reader] {
+    std::size_t records = 0;
+    for (Entry entry; reader->next(entry).value_or(false);) {
+      INFO(entry.problem);
+      CHECK(entry.kind != EntryKind::problem);
+      records += entry.kind == EntryKind::record ? 1 : 0;
+    }
+    return records;
+  };
+  spill(folder.path() + "/" + log_file_name(2), GENERATE(as<std::string>(), "", "half"));
+  CHECK(read() == 10);
+  log.reset();
+  log.emplace(open_log(config));  // removes it, and goes on in the first
+  add_gets(*log, 0, 5);
+  REQUIRE(log->commit());
+  CHECK(read() == 5);
+  log->rotate_if_due(log->file_number() + 3'600'000 * 10);
+  add_gets(*log, 0, 5);
+  REQUIRE(log->commit());
+  CHECK(read() == 5);
 }
 
 TEST_CASE("a file is not rotated away from under frames that are staged for it") {
