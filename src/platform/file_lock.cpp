@@ -5,9 +5,12 @@
 #include <sys/file.h>
 
 #include <charconv>
+#include <chrono>
 #include <string_view>
+#include <thread>
 
 #include "platform/os_error.hpp"
+#include "platform/process.hpp"
 
 namespace sessionblocks::platform {
 namespace {
@@ -34,6 +37,15 @@ bool try_lock(int fd) noexcept {
   return false;
 }
 
+// A holder that was killed while it started a program: its child has the lock too, until it runs
+// the program or ends, either at once.
+constexpr int kTriesForChild = 2'000;
+
+bool runs(pid_t pid) noexcept {
+  const auto pidfd = open_pidfd(pid);
+  return pidfd && !pidfd_ended(pidfd->get());
+}
+
 Result<void> write_pid(int fd, const std::string& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd, 0) != 0 ||
@@ -48,9 +60,13 @@ Result<void> write_pid(int fd, const std::string& path) {
 Result<FileLock> FileLock::acquire(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno("open lock file", path);
-  if (!try_lock(fd.get())) {
+  for (int tries = 0; !try_lock(fd.get()); ++tries) {
     if (errno != EWOULDBLOCK) return fail_errno("lock", path);
     const auto pid = read_pid(fd.get());
+    if (pid && !runs(*pid) && tries < kTriesForChild) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      continue;
+    }
     return fail(Errc::already_running,
                 "lock " + path + ": held by " +
                     (pid ? "process " + std::to_string(*pid) : std::string("another process")));

@@ -17,8 +17,9 @@ namespace sessionblocks::platform {
 
 class FileLock {
  public:
-  // Takes the lock or says at once who has it. already_running: held, with the holder's pid in the
-  // message; otherwise what open() says.
+  // Takes the lock or says who has it: at once, unless that one has ended and a child of it is
+  // about to let go. already_running: held, with the holder's pid in the message; otherwise what
+  // open() says.
   [[nodiscard]] static Result<FileLock> acquire(const std::string& path);
 
   // The pid of whoever holds the lock now; nothing when it is free or the file is absent. The
