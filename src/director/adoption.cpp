@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "core/crash_point.hpp"
 #include "director/declared_blocks.hpp"
 #include "director/process_group.hpp"
 #include "layout/layout_hash.hpp"
@@ -90,11 +91,21 @@ class Adopter {
   // Whether anybody lives.
   bool run() {
     adopt_scopes();
-    if (!is_same_suite()) kill_workers();
+    if (!is_same_suite()) {
+      kill_workers();
+      // CRASH(adopt.killed): another suite's system in which nobody lives; the next one removes it.
+      SESSIONBLOCKS_CRASH("adopt.killed");
+    }
     adopt_blocks();
+    // CRASH(adopt.blocks): what was half done to blocks is done; the rest is as it was.
+    SESSIONBLOCKS_CRASH("adopt.blocks");
     adopt_workers();
+    // CRASH(adopt.workers): the dead are recovered; quarantined blocks are not settled again.
+    SESSIONBLOCKS_CRASH("adopt.workers");
     registry_.settle_quarantined();
     if (registry_.workers.all().empty() || !registry_.scopes.has_root()) return false;
+    // CRASH(adopt.settled): names without rows; the next adoption removes them.
+    SESSIONBLOCKS_CRASH("adopt.settled");
     remove_orphans();
     return true;
   }
@@ -179,6 +190,12 @@ class Adopter {
     worker.row = row;
     worker.ring_records = stored.ring_records;
     worker.is_director = is_old_director(worker.process);
+    const bool is_starting = worker.state == WorkerState::starting;
+    if (is_starting || worker.state == WorkerState::attaching) {
+      // A segment that was being made for it: nobody was told of it.
+      static_cast<void>(SharedSegment::unlink(registry_.options.paths.worker_segment(worker.id)));
+      worker.ring_records = registry_.control.worker(row).ring_records = 0;
+    }
     if (worker.ring_records != 0) {
       auto segment = SegmentFile::adopt(registry_.options.paths.worker_segment(worker.id));
       if (segment && segment->bytes() >= layout::worker_bytes(worker.ring_records)) {
@@ -186,16 +203,17 @@ class Adopter {
       }
     }
     const WorkerId id = worker.id;
-    const bool lives = worker.state != WorkerState::dead &&
-                       worker.state != WorkerState::recovered && !worker.is_director &&
-                       worker.process.alive();
+    const bool is_alive = worker.process.alive();
+    const bool lives =
+        is_alive && !worker.is_director && (worker.state == WorkerState::attached || is_starting);
     Worker& adopted = registry_.workers.adopt(std::move(worker));
     if (adopted.segment) restore_opens(adopted);
     if (lives) {
       registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
                     "pid " + std::to_string(adopted.process.pid));
     } else {
-      if (is_in_slot(stored)) kill_orphaned_group(adopted.process);
+      // One that detached may live on.
+      if (is_in_slot(stored) && !is_alive) kill_orphaned_group(adopted.process);
       registry_.end_worker(id, "it died while no director ran");
     }
   }
@@ -214,22 +232,26 @@ class Adopter {
     std::deque<unsigned> still_free;
     for (const unsigned open : worker.free_opens) {
       const std::uint64_t word = worker.header()->opens[open].load(std::memory_order_acquire);
-      const auto generation = static_cast<Generation>(static_cast<std::uint32_t>(word >> 32U));
-      StoredBlock* block =
-          registry_.blocks.find(static_cast<BlockId>(static_cast<std::uint32_t>(word)));
-      const bool known = block != nullptr && block->segment && block->generation == generation;
-      auto rights = sessionblocks::Rights::none;
-      if (known) rights = registry_.rights_through_any_name(*block, worker.scope);
-      if (known && worker.is_director) rights = sessionblocks::Rights::read_write;
-      if (rights == sessionblocks::Rights::none) {
-        still_free.push_back(open);
-        continue;
-      }
-      worker.opens[open] = OpenedBlock{block->id, generation, rights, false};
-      registry_.options.audit->block_opened(worker.id, open, block->id, generation,
-                                            block->policy.name);
+      if (!restore_open(worker, open, word)) still_free.push_back(open);
     }
     worker.free_opens = std::move(still_free);
+  }
+
+  // Whether the index is taken. That of a block which has gone is, until its worker closes it: its
+  // records may wait in the ring, and the log may not have been told what they name.
+  [[nodiscard]] bool restore_open(Worker& worker, unsigned open, std::uint64_t word) {
+    const auto id = static_cast<BlockId>(static_cast<std::uint32_t>(word));
+    const auto generation = static_cast<Generation>(static_cast<std::uint32_t>(word >> 32U));
+    if (id == BlockId{}) return false;
+    const StoredBlock* block = registry_.blocks.find(id);
+    const bool known = block != nullptr && block->segment && block->generation == generation;
+    auto rights = sessionblocks::Rights::none;
+    if (known) rights = registry_.rights_through_any_name(*block, worker.scope);
+    if (known && worker.is_director) rights = sessionblocks::Rights::read_write;
+    worker.opens[open] = OpenedBlock{id, generation, rights, !known};
+    registry_.options.audit->block_opened(worker.id, open, id, generation,
+                                          known ? std::string_view(block->policy.name) : "");
+    return true;
   }
 
   // Segments of blocks that were never published, or of rows that are gone.
@@ -306,6 +328,9 @@ std::vector<std::string> sweep_dead_systems(const RuntimePaths& own) {
     if (!has_lock && may_have_director(control_in(*file).header)) continue;
     if (judge(*file) == Found::usable && any_worker_lives(control_in(*file))) continue;
     unlink_all(paths->segment_prefix);
+    // CRASH(sweep.unlinked): the files of a system without segments; a director of its name, or
+    // nobody, needs them.
+    SESSIONBLOCKS_CRASH("sweep.unlinked");
     if (has_lock) paths->remove();
     swept.push_back(system);
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/bounds.hpp"
+#include "core/crash_point.hpp"
 #include "layout/block.hpp"
 #include "layout/readers.hpp"
 #include "platform/clock.hpp"
@@ -89,6 +90,8 @@ Result<BlockId> BlockStore::create(const BlockRequest& request) {
     if (block.readers) block.readers->unlink();
     return tl::unexpected(row.error());
   }
+  // CRASH(create.published): a whole block of which nobody was told; adoption takes it.
+  SESSIONBLOCKS_CRASH("create.published");
   block.row = *row;
   insert(std::move(block));
   return *id;
@@ -101,6 +104,8 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
                                      parts_.naming, parts_.opener);
   if (!segment) return tl::unexpected(segment.error());
   block.segment = std::make_shared<SegmentFile>(std::move(*segment));
+  // CRASH(create.segment): a segment that no row names; adoption removes it.
+  SESSIONBLOCKS_CRASH("create.segment");
   auto readers = SegmentFile::create(parts_.paths.readers_segment(block.id, block.generation),
                                      align_up(sizeof(layout::ReadersSegment), 4'096), parts_.naming,
                                      parts_.opener);
@@ -119,6 +124,8 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
   auto formatted = parts_.data_plane.format_block(block.memory(), parts_.control.header().hash_seed,
                                                   first_table_id);
   if (!formatted) return undo(formatted.error());
+  // CRASH(create.formatted): both segments, and no row; adoption removes them.
+  SESSIONBLOCKS_CRASH("create.formatted");
   return {};
 }
 
@@ -191,10 +198,12 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
 void BlockStore::begin_destroy(StoredBlock& block) noexcept {
   parts_.control.block(block.row).goal = static_cast<std::uint64_t>(BlockState::destroyed);
   // CRASH(destroy.goal): the goal stands, nothing has ended; adoption destroys the block.
+  SESSIONBLOCKS_CRASH("destroy.goal");
   block.state = BlockState::destroyed;
   parts_.control.change_life(
       block.row, layout::LifeWord::make(block.id, block.generation, BlockState::destroyed));
   // CRASH(destroy.state): handles answer `gone`, both names are there; adoption goes on here.
+  SESSIONBLOCKS_CRASH("destroy.state");
 }
 
 void BlockStore::quarantine(StoredBlock& block) noexcept {
@@ -204,6 +213,7 @@ void BlockStore::quarantine(StoredBlock& block) noexcept {
       block.row, layout::LifeWord::make(block.id, block.generation, BlockState::quarantined));
   // CRASH(quarantine.state): handles answer `quarantined`, a writer that looked before may still
   // commit; adoption settles.
+  SESSIONBLOCKS_CRASH("quarantine.state");
 }
 
 std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
@@ -211,8 +221,11 @@ std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
   if (found == blocks_.end()) return std::nullopt;
   StoredBlock& block = found->second;
   if (block.segment) block.segment->unlink();
+  // CRASH(destroy.half_unlinked): a row with one name; adoption goes on here.
+  SESSIONBLOCKS_CRASH("destroy.half_unlinked");
   if (block.readers) block.readers->unlink();
   // CRASH(destroy.unlinked): a row without names; adoption withdraws it.
+  SESSIONBLOCKS_CRASH("destroy.unlinked");
   parts_.control.withdraw_block(block.row);
   const auto [first, last] = by_name_.equal_range(block.policy.name);
   for (auto at = first; at != last; ++at) {
@@ -246,6 +259,8 @@ Result<std::uint64_t> BlockStore::reserve_ahead(StoredBlock& block, std::uint64_
       return tl::unexpected(kept.error());
     }
   }
+  // CRASH(reserve.populated): memory that control does not count; the next reservation finds it.
+  SESSIONBLOCKS_CRASH("reserve.populated");
   block.reserved->store(goal, std::memory_order_release);
   // Before the block is published its row is somebody else's.
   if (blocks_.contains(block.id)) {

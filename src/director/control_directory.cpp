@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/crash_point.hpp"
 #include "layout/layout_hash.hpp"
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
@@ -71,6 +72,8 @@ void ControlDirectory::take_over(const platform::ProcessIdentity& director,
   head.pid_namespace = pid_namespace;
   head.stopped.store(0, std::memory_order_relaxed);
   refresh_clocks();
+  // CRASH(control.taken): this director's name, by which the next one knows its lane.
+  SESSIONBLOCKS_CRASH("control.taken");
   // E1 (release): who directs, before the number by which workers notice the change.
   head.epoch.fetch_add(1, std::memory_order_release);
 }

@@ -55,7 +55,15 @@ struct ScopeRowFields {
   std::string_view name;
 };
 
-enum class WorkerState : std::uint32_t { starting = 1, attached = 2, dead = 3, recovered = 4 };
+// starting: a process that a director started, which may attach. attaching: any other, which is
+// being attached, and of which nothing is kept if that is cut off.
+enum class WorkerState : std::uint32_t {
+  starting = 1,
+  attached = 2,
+  dead = 3,
+  recovered = 4,
+  attaching = 5
+};
 
 struct WorkerRowFields {
   WorkerId id{};

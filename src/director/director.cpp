@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "core/crash_point.hpp"
 #include "director/director_core.hpp"
 
 namespace sessionblocks::director {
@@ -88,6 +89,9 @@ void Director::Core::finish() {
   listener_.reset();
   housekeeping_.end();
   if (registry) registry->remove_all();
+  // CRASH(stop.unlinked): files of a system that is over; the next director, sweep or clean removes
+  // them.
+  SESSIONBLOCKS_CRASH("stop.unlinked");
   for (auto& [id, attachment] : attachments_) attachment.watch.end();
   attachments_.clear();
   // Destroying clients calls back nothing: they just go, and their sockets with them.
@@ -166,8 +170,8 @@ void Director::Core::end_worker(WorkerId worker, std::string_view why) {
     if (const auto client = found->second.client.lock()) client->worker = WorkerId{};
     attachments_.erase(found);
   }
-  const bool in_order = registry->end_worker(worker, why);
-  if (runner_) runner_->on_worker_ended(worker, in_order);
+  if (runner_) runner_->on_worker_ending(worker);
+  registry->end_worker(worker, why);
 }
 
 void Director::Core::send_unmap(const Worker& worker, unsigned open) {

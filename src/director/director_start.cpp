@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "core/crash_point.hpp"
 #include "director/director_core.hpp"
 #include "platform/user.hpp"
 
@@ -33,6 +34,8 @@ Result<void> Director::Core::start() {
   const bool others = users_.size() > 1;
   if (auto made = paths.make(others ? 0711 : 0700); !made) return made;
   if (auto taken = take_lock(); !taken) return taken;
+  // CRASH(start.locked): a lock that ended with us, and perhaps a folder.
+  SESSIONBLOCKS_CRASH("start.locked");
   auto loaded = OperatorKey::load_or_create(paths.operator_key());
   if (!loaded) return tl::unexpected(loaded.error());
   key = *loaded;
@@ -40,8 +43,12 @@ Result<void> Director::Core::start() {
   if (auto taken = take_system(goes_on); !taken) return taken;
   context_.emplace(request_context());
   if (auto listening = listen(); !listening) return listening;
+  // CRASH(start.listening): a socket nobody answers; the next director makes its own.
+  SESSIONBLOCKS_CRASH("start.listening");
   watch_adopted();
   if (auto started = start_scripts(goes_on); !started) return started;
+  // CRASH(start.scripts): all scripts run; adoption takes them over.
+  SESSIONBLOCKS_CRASH("start.scripts");
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
   registry->say(EventKind::started, "director of system " + options.system,
                 "pid " + std::to_string(::getpid()) + ", socket " + paths.socket().native());
@@ -68,6 +75,8 @@ Result<void> Director::Core::take_system(bool& goes_on) {
   if (!adoption) return tl::unexpected(adoption.error());
   registry = std::move(adoption->registry);
   goes_on = adoption->goes_on;
+  // CRASH(start.adopted): the system is in order, and still names the director before.
+  SESSIONBLOCKS_CRASH("start.adopted");
   const auto self = platform::ProcessIdentity::self();
   if (!self) return tl::unexpected(self.error());
   const auto space = platform::pid_namespace();

@@ -76,6 +76,7 @@ class SandboxLauncher final : public Launcher {
     if (confinement_ == Confinement::sandbox) {
       program.sandbox = policy_of(launch.script, command, *temporary);
     }
+    program.admit = launch.admit;
     auto child = platform::spawn(program);
     if (!child) return tl::unexpected(child.error());
     return Launched{child->pid, std::move(child->pidfd), std::move(child->left_out)};

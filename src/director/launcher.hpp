@@ -6,6 +6,7 @@
 // Nothing else is passed on: a director's environment may hold secrets.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <sessionblocks/error.hpp>
 #include <string>
@@ -21,6 +22,8 @@ struct Launch {
   const ScriptSpec& script;
   std::string scope;  // path
   std::string token;
+  // Called when the process is there, before it runs anything. An error ends it.
+  std::function<Result<void>(pid_t)> admit;
 };
 
 struct Launched {

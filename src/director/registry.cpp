@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/crash_point.hpp"
 #include "platform/clock.hpp"
 #include "platform/random.hpp"
 
@@ -56,6 +57,8 @@ Result<std::unique_ptr<Registry>> Registry::create(RegistryOptions options) {
   const std::string name = options.paths.control_segment();
   auto file = SegmentFile::create(name, sizeof(layout::ControlSegment), options.naming, opener);
   if (!file) return tl::unexpected(file.error());
+  // CRASH(control.made): a segment without an identity; the next director removes it.
+  SESSIONBLOCKS_CRASH("control.made");
   const auto seed = platform::random_u64();
   auto made = file->reserve(0, file->bytes());
   if (made && !seed) made = tl::unexpected(seed.error());
@@ -64,6 +67,8 @@ Result<std::unique_ptr<Registry>> Registry::create(RegistryOptions options) {
     file->unlink();
     return tl::unexpected(made.error());
   }
+  // CRASH(control.formatted): a system of no director and no boot; the next director removes it.
+  SESSIONBLOCKS_CRASH("control.formatted");
   auto registry = over(std::move(options), std::move(*file));
   if (!registry) static_cast<void>(platform::SharedSegment::unlink(name));
   return registry;
@@ -129,7 +134,11 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
       if (on_unmap) on_unmap(worker, open);
     }
   }
+  // CRASH(destroy.settled): as destroy.state, and nothing in flight can commit.
+  SESSIONBLOCKS_CRASH("destroy.settled");
   auto retired = blocks.finish_destroy(id);
+  // CRASH(destroy.withdrawn): all done but the log's note of it.
+  SESSIONBLOCKS_CRASH("destroy.withdrawn");
   if (retired && retired->segment) retired_.push_back(std::move(*retired));
   forget_retired();
   options.audit->note("destroyed " + text);
@@ -210,6 +219,8 @@ Result<Opening> Registry::open(Worker& worker, std::string_view name, OpenMode m
   if (!fd) return tl::unexpected(fd.error());
   const auto open = workers.add_open(worker, {block.id, block.generation, opening.rights});
   if (!open) return tl::unexpected(open.error());
+  // CRASH(open.added): an index that its worker was not told of; adoption keeps it taken.
+  SESSIONBLOCKS_CRASH("open.added");
   opening.block = block.id;
   opening.generation = block.generation;
   opening.row = block.row;
@@ -217,6 +228,8 @@ Result<Opening> Registry::open(Worker& worker, std::string_view name, OpenMode m
   opening.open = *open;
   opening.descriptor = std::move(*fd);
   options.audit->block_opened(worker.id, *open, block.id, block.generation, block.policy.name);
+  // CRASH(open.logged): the same, and the log knows it.
+  SESSIONBLOCKS_CRASH("open.logged");
   say(EventKind::opened, block.text(),
       "by worker " + std::to_string(raw(worker.id)) + " as \"" +
           std::string(sessionblocks::word(opening.rights)) + "\"");
@@ -236,7 +249,11 @@ Result<platform::UniqueFd> Registry::readers_of(Worker& worker, unsigned open) {
 void Registry::close(Worker& worker, unsigned open) {
   if (worker.open_at(open) == nullptr) return;
   options.audit->drain_fully(worker.id);
+  // CRASH(close.drained): still open; its worker asks again, or adoption keeps the index taken.
+  SESSIONBLOCKS_CRASH("close.drained");
   workers.remove_open(worker, open);
+  // CRASH(close.removed): closed, and its worker not told so.
+  SESSIONBLOCKS_CRASH("close.removed");
   forget_retired();
 }
 

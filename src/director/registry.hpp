@@ -92,10 +92,10 @@ class Registry {
   // The director's own worker segment, with which it works on blocks like a writer; a successor
   // recovers it like any other.
   [[nodiscard]] Result<void> attach_director(const platform::ProcessIdentity& process);
-  // Drain, recover, drain, remove. Again does nothing. Returns whether it had detached in order.
+  // Drain, recover, drain, remove. Again does nothing.
   // `skip`: its blocks are gone too, and its threads may still run.
   enum class Recovery : std::uint8_t { full, skip };
-  bool end_worker(WorkerId worker, std::string_view why, Recovery recovery = Recovery::full);
+  void end_worker(WorkerId worker, std::string_view why, Recovery recovery = Recovery::full);
 
   // Destroys the blocks of the scope and takes it out of the tree. Its workers and children have
   // ended before.

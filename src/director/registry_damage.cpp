@@ -1,5 +1,6 @@
 // Registry: what is done about damaged blocks. Nobody's word is taken for it: a worker that reads
 // what cannot be raises a number in its own segment, and the director looks for itself.
+#include "core/crash_point.hpp"
 #include "director/registry.hpp"
 
 namespace sessionblocks::director {
@@ -15,6 +16,8 @@ void Registry::quarantine_block(BlockId id, std::string_view why) {
   if (block == nullptr || block->state == sessionblocks::BlockState::quarantined) return;
   blocks.quarantine(*block);
   settle(*block, block->text());
+  // CRASH(quarantine.settled): all done but the log's note of it.
+  SESSIONBLOCKS_CRASH("quarantine.settled");
   options.audit->note("quarantined " + block->text());
   say(EventKind::quarantined, block->text(), std::string(why));
 }

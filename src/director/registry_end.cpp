@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/bounds.hpp"
+#include "core/crash_point.hpp"
 #include "director/registry.hpp"
 
 namespace sessionblocks::director {
@@ -23,6 +24,8 @@ Result<void> Registry::give_segment(Worker& worker, std::uint64_t ring_records) 
   auto file =
       SegmentFile::create(options.paths.worker_segment(worker.id), bytes, options.naming, opener);
   if (!file) return tl::unexpected(file.error());
+  // CRASH(worker.segment): a segment that its row does not count; adoption removes it.
+  SESSIONBLOCKS_CRASH("worker.segment");
   auto made = file->reserve(0, 4'096);
   for (unsigned lane = 0; lane < layout::kLanes && made; ++lane) {
     made = file->reserve(layout::lane_at(lane, ring_records), layout::kLaneHeadBytes);
@@ -35,6 +38,9 @@ Result<void> Registry::give_segment(Worker& worker, std::uint64_t ring_records) 
   worker.segment = std::move(*file);
   worker.ring_records = ring_records;
   control.worker(worker.row).ring_records = ring_records;
+  // CRASH(worker.formatted): a whole segment of a worker that has not attached; adoption removes
+  // it.
+  SESSIONBLOCKS_CRASH("worker.formatted");
   return {};
 }
 
@@ -71,6 +77,7 @@ Result<Worker*> Registry::attach(ScopeId scope, const platform::ProcessIdentity&
   worker.id = *id;
   worker.scope = scope;
   worker.process = process;
+  worker.state = WorkerState::attaching;
   worker.launched_as = launched_as == WorkerId{} ? *id : launched_as;
   auto added = workers.add(std::move(worker));
   if (!added) return added;
@@ -84,6 +91,9 @@ Result<Worker*> Registry::attach(ScopeId scope, const platform::ProcessIdentity&
 Result<void> Registry::attach_started(Worker& worker) {
   if (auto given = give_segment(worker, options.ring_records); !given) return given;
   workers.set_state(worker, WorkerState::attached);
+  // CRASH(worker.attached): attached, and neither log nor worker know; adoption tells the log, and
+  // a worker that asks again gets another segment.
+  SESSIONBLOCKS_CRASH("worker.attached");
   options.audit->worker_added(worker.memory(), scopes.find(worker.scope)->path);
   say(EventKind::attached, worker_text(worker, scopes));
   return {};
@@ -100,33 +110,40 @@ std::optional<BlockMemory> Registry::memory_of(const OpenedBlock& opened) {
   return std::nullopt;
 }
 
-bool Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) {
+void Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) {
   Worker* worker = workers.find(id);
-  if (worker == nullptr) return false;
+  if (worker == nullptr) return;
   const std::string text = worker_text(*worker, scopes);
   workers.set_state(*worker, WorkerState::dead);
   // CRASH(worker.dead): adoption finds the row and recovers it again from here.
-  bool in_order = false;
+  SESSIONBLOCKS_CRASH("worker.dead");
   if (worker->segment) {
-    in_order = worker->header()->finished.load(std::memory_order_acquire) == 1;
     // The director's own lane ends with it; that is no worker's death.
     if (!worker->is_director) {
-      say(in_order ? EventKind::detached : EventKind::died, text, std::string(why));
+      say(worker->has_detached() ? EventKind::detached : EventKind::died, text, std::string(why));
     }
     hear_of_damage();  // what it saw last
     options.audit->drain_fully(id);
+    // CRASH(worker.drained): as worker.dead, with a ring that is empty.
+    SESSIONBLOCKS_CRASH("worker.drained");
     if (recovery == Recovery::full) {
       recover(*worker, text);
+      // CRASH(worker.repaired): its last record may be in the ring only; adoption drains it.
+      SESSIONBLOCKS_CRASH("worker.repaired");
       options.audit->drain_fully(id);
     }
     options.audit->worker_removed(id);
+    // CRASH(worker.logged): the log has all of it; adoption recovers and drains nothing.
+    SESSIONBLOCKS_CRASH("worker.logged");
     workers.set_state(*worker, WorkerState::recovered);
     // CRASH(worker.recovered): only names and the row are left to remove.
+    SESSIONBLOCKS_CRASH("worker.recovered");
     worker->segment->unlink();
+    // CRASH(worker.unlinked): a row without a name; adoption withdraws it.
+    SESSIONBLOCKS_CRASH("worker.unlinked");
   }
   workers.remove(id);
   forget_retired();
-  return in_order;
 }
 
 void Registry::recover(Worker& worker, const std::string& text) {
@@ -151,8 +168,9 @@ void Registry::recover(Worker& worker, const std::string& text) {
       if (block != nullptr) block->is_suspect = true;
     }
   }
-  const bool in_order = worker.header()->finished.load(std::memory_order_acquire) == 1;
-  if (report.committed + report.undone == 0 && (in_order || worker.is_director)) return;
+  if (report.committed + report.undone == 0 && (worker.has_detached() || worker.is_director)) {
+    return;
+  }
   say(EventKind::recovered, text,
       std::to_string(report.committed) + " in flight had committed, " +
           std::to_string(report.undone) + " had not");
@@ -164,12 +182,17 @@ void Registry::end_scope(ScopeId scope, std::string_view why) {
   const std::string path = found->path;
   scopes.mark_ending(scope);
   // CRASH(scope.ending): adoption ends what is marked, children first.
+  SESSIONBLOCKS_CRASH("scope.ending");
   std::vector<BlockId> owned;
   for (const auto& [id, block] : blocks.all()) {
     if (block.policy.owner == scope) owned.push_back(id);
   }
   for (const BlockId id : owned) destroy_block(id, "its scope " + path + " has ended");
+  // CRASH(scope.emptied): a marked scope without blocks; adoption goes on here.
+  SESSIONBLOCKS_CRASH("scope.emptied");
   scopes.remove(scope);
+  // CRASH(scope.withdrawn): all done.
+  SESSIONBLOCKS_CRASH("scope.withdrawn");
   say(EventKind::ended, "scope " + path, std::string(why));
 }
 
@@ -177,6 +200,9 @@ void Registry::remove_all() {
   std::vector<BlockId> every;
   for (const auto& [id, block] : blocks.all()) every.push_back(id);
   for (const BlockId block : every) destroy_block(block, "the system stops");
+  // CRASH(stop.blocks): scopes and workers of a system without blocks; adoption removes them when
+  // nobody lives.
+  SESSIONBLOCKS_CRASH("stop.blocks");
   while (!workers.all().empty()) {
     end_worker(workers.all().begin()->first, "the system stops", Recovery::skip);
   }
@@ -185,7 +211,11 @@ void Registry::remove_all() {
       end_scope(scope, "the system stops");
     }
   }
+  // CRASH(stop.emptied): a control segment without rows; the next director removes it.
+  SESSIONBLOCKS_CRASH("stop.emptied");
   control.mark_stopped();
+  // CRASH(stop.marked): the same, and it says so.
+  SESSIONBLOCKS_CRASH("stop.marked");
   control_file_.unlink();
 }
 

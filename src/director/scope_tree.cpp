@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/crash_point.hpp"
+
 namespace sessionblocks::director {
 namespace {
 
@@ -49,6 +51,8 @@ Result<ScopeId> ScopeTree::insert(Scope scope) {
                                                     .slot = scope.slot,
                                                     .name = scope.name});
   if (!row) return tl::unexpected(row.error());
+  // CRASH(scope.row): a scope without blocks and workers; the runner goes on with it.
+  SESSIONBLOCKS_CRASH("scope.row");
   scope.row = *row;
   link(std::move(scope));
   return *id;

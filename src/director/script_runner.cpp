@@ -1,9 +1,8 @@
 #include "director/script_runner.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
 
+#include "core/crash_point.hpp"
 #include "director/declared_blocks.hpp"
 #include "platform/process.hpp"
 
@@ -29,11 +28,6 @@ std::vector<const ScriptSpec*> in_order(const Suite& suite) {
   return order;
 }
 
-void signal_process(const platform::UniqueFd& pidfd, int number) {
-  // It may have ended a moment ago; its end is what was wanted.
-  static_cast<void>(platform::send_signal(pidfd.get(), number));
-}
-
 }  // namespace
 
 Result<void> ScriptRunner::start() {
@@ -51,7 +45,12 @@ Result<void> ScriptRunner::resume() {
   for (const auto& script : scripts_) {
     for (const auto& slot : script->slots) {
       take_over(*slot);
-      if (!slot->is_running && !script->is_ending) launch_or_end(*slot);
+      if (slot->is_running || script->is_ending) continue;
+      if (parts_.registry.scopes.find(slot->scope)->is_ending) {
+        end_slot(*slot, true, "it had ended");  // how is no longer known
+      } else {
+        launch_or_end(*slot);
+      }
     }
   }
   for (const auto& script : scripts_) {
@@ -144,28 +143,17 @@ Result<void> ScriptRunner::launch(Slot& slot) {
   const Scope* scope = registry.scopes.find(slot.scope);
   const auto id = registry.control.next_worker_id();
   if (!id) return tl::unexpected(id.error());
-  Launch request{*slot.script->spec, scope->path, parts_.key.token_for({slot.scope, *id})};
+  const Launch request{*slot.script->spec, scope->path, parts_.key.token_for({slot.scope, *id}),
+                       [&](pid_t pid) { return admit(slot, *id, pid); }};
   auto launched = parts_.launcher.start(request);
-  if (!launched) return tl::unexpected(launched.error());
+  if (!launched) {
+    registry.workers.remove(*id);
+    return tl::unexpected(launched.error());
+  }
   slot.pidfd = std::move(launched->pidfd);
   slot.worker = *id;
   slot.launch = *id;
   slot.detached_in_order = false;
-  // It is our child and not reaped: the pid is certain, even if it has ended by now.
-  const auto process = platform::ProcessIdentity::of(launched->pid);
-  if (!process) return tl::unexpected(process.error());
-  slot.process = *process;
-  Worker worker;
-  worker.id = *id;
-  worker.scope = slot.scope;
-  worker.process = *process;
-  worker.launched_as = *id;
-  auto added = registry.workers.add(std::move(worker));
-  if (!added) {
-    signal_process(slot.pidfd, SIGKILL);
-    return tl::unexpected(added.error());
-  }
-  registry.control.worker((*added)->row).restarts = slot.restart_count;
   slot.is_running = true;
   slot.is_child = true;
   watch(slot);
@@ -173,6 +161,27 @@ Result<void> ScriptRunner::launch(Slot& slot) {
   for (const std::string& missing : launched->left_out) detail += "; without: " + missing;
   registry.say(slot.restart_count == 0 ? EventKind::started : EventKind::restarted, scope->path,
                std::move(detail));
+  return {};
+}
+
+// The row comes before the program: no process of ours runs that a director after us cannot know.
+Result<void> ScriptRunner::admit(Slot& slot, WorkerId id, pid_t pid) {
+  // CRASH(launch.spawned): a process that no row names; it ends with us.
+  SESSIONBLOCKS_CRASH("launch.spawned");
+  // It is our child and not reaped: the pid is certain, even if it has ended by now.
+  const auto process = platform::ProcessIdentity::of(pid);
+  if (!process) return tl::unexpected(process.error());
+  slot.process = *process;
+  Worker worker;
+  worker.id = id;
+  worker.scope = slot.scope;
+  worker.process = *process;
+  worker.launched_as = id;
+  auto added = parts_.registry.workers.add(std::move(worker));
+  if (!added) return tl::unexpected(added.error());
+  parts_.registry.control.worker((*added)->row).restarts = slot.restart_count;
+  // CRASH(launch.row): a row, and a process that ends with us; for adoption a script that failed.
+  SESSIONBLOCKS_CRASH("launch.row");
   return {};
 }
 

@@ -56,9 +56,9 @@ class ScriptRunner {
   [[nodiscard]] std::optional<StartedAs> started_as(const platform::ProcessIdentity& process) const;
   // The process behind a launch token, while it runs.
   [[nodiscard]] std::optional<platform::ProcessIdentity> launched(WorkerId launch) const;
-  // A worker has ended: perhaps its slot's last. If its process lives (it detached, or became
-  // another program), a new row keeps it known to a director that adopts.
-  void on_worker_ended(WorkerId worker, bool in_order);
+  // A worker is about to end: perhaps its slot's last. If its process lives (it detached, or became
+  // another program), a new row keeps it known, at every instant, to a director that adopts.
+  void on_worker_ending(WorkerId worker);
 
  private:
   struct Script;
@@ -98,11 +98,13 @@ class ScriptRunner {
   [[nodiscard]] Result<ScopeId> scope_for(sessionblocks::ScopeKind kind, ScopeId parent,
                                           std::string_view name, std::uint16_t slot);
   [[nodiscard]] Result<void> launch(Slot& slot);
+  [[nodiscard]] Result<void> admit(Slot& slot, WorkerId id, pid_t pid);
   void launch_or_end(Slot& slot);
   void take_over(Slot& slot);
   void keep_known(Slot& slot);
   void watch(Slot& slot);
   void on_exit(Slot& slot);
+  [[nodiscard]] bool has_detached(const Slot& slot, const std::vector<WorkerId>& workers) const;
   [[nodiscard]] bool restart_is_due(Slot& slot, bool succeeded) const;
   void restart_later(Slot& slot);
   void end_slot(Slot& slot, bool succeeded, std::string_view how);

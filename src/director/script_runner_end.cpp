@@ -29,19 +29,27 @@ void ScriptRunner::on_exit(Slot& slot) {
     how = (*status)->text();
   }
   slot.pidfd.reset();
-  for (const WorkerId worker : parts_.registry.workers.of_process(slot.process.pid)) {
-    parts_.end_worker(worker, how);
-  }
+  const auto workers = parts_.registry.workers.of_process(slot.process.pid);
   // Adopted: not our child, so its status went to somebody else. It detached in order, or not.
-  if (!slot.is_child) succeeded = slot.detached_in_order;
+  if (!slot.is_child) succeeded = has_detached(slot, workers);
+  const bool restarts = restart_is_due(slot, succeeded);
+  // Before the rows go: nobody after us shall start again what has ended.
+  if (!restarts) parts_.registry.scopes.mark_ending(slot.scope);
+  for (const WorkerId worker : workers) parts_.end_worker(worker, how);
   if (!succeeded && !is_stopping_ && !slot.script->is_ending) {
     parts_.registry.say(EventKind::died, parts_.registry.scopes.find(slot.scope)->path, how);
   }
-  if (restart_is_due(slot, succeeded)) {
+  if (restarts) {
     restart_later(slot);
   } else {
     end_slot(slot, succeeded, how);
   }
+}
+
+bool ScriptRunner::has_detached(const Slot& slot, const std::vector<WorkerId>& workers) const {
+  return slot.detached_in_order || std::any_of(workers.begin(), workers.end(), [this](WorkerId id) {
+           return parts_.registry.workers.find(id)->has_detached();
+         });
 }
 
 bool ScriptRunner::restart_is_due(Slot& slot, bool succeeded) const {
@@ -114,11 +122,12 @@ void ScriptRunner::signal_all(Script& script, int number) {
   }
 }
 
-void ScriptRunner::on_worker_ended(WorkerId ended, bool in_order) {
+void ScriptRunner::on_worker_ending(WorkerId ending) {
+  const Worker* worker = parts_.registry.workers.find(ending);
   for (const auto& script : scripts_) {
     for (const auto& slot : script->slots) {
-      if (slot->worker != ended) continue;
-      slot->detached_in_order = in_order;
+      if (slot->worker != ending) continue;
+      if (worker != nullptr && worker->segment) slot->detached_in_order = worker->has_detached();
       if (slot->is_running) keep_known(*slot);
     }
   }

@@ -1,5 +1,7 @@
 #include "director/worker_table.hpp"
 
+#include "core/crash_point.hpp"
+
 namespace sessionblocks::director {
 
 WorkerMemory Worker::memory() const noexcept {
@@ -8,6 +10,10 @@ WorkerMemory Worker::memory() const noexcept {
 
 layout::WorkerHeader* Worker::header() const noexcept {
   return segment ? reinterpret_cast<layout::WorkerHeader*>(segment->memory().data()) : nullptr;
+}
+
+bool Worker::has_detached() const noexcept {
+  return segment && header()->finished.load(std::memory_order_acquire) == 1;
 }
 
 OpenedBlock* Worker::open_at(std::uint64_t open) noexcept {
@@ -23,6 +29,9 @@ Result<Worker*> WorkerTable::add(Worker worker) {
                                                      .state = worker.state,
                                                      .ring_records = worker.ring_records});
   if (!row) return tl::unexpected(row.error());
+  // CRASH(worker.row): a row without a segment; adoption keeps it for a started process, which may
+  // attach by it, and withdraws any other.
+  SESSIONBLOCKS_CRASH("worker.row");
   worker.row = *row;
   return &adopt(std::move(worker));
 }
@@ -45,6 +54,8 @@ void WorkerTable::remove(WorkerId worker) noexcept {
   const auto found = workers_.find(worker);
   if (found == workers_.end()) return;
   control_->withdraw_worker(found->second.row);
+  // CRASH(worker.withdrawn): all done but what its scope does about it.
+  SESSIONBLOCKS_CRASH("worker.withdrawn");
   workers_.erase(found);
 }
 

@@ -42,6 +42,7 @@ struct Worker {
 
   [[nodiscard]] WorkerMemory memory() const noexcept;
   [[nodiscard]] layout::WorkerHeader* header() const noexcept;
+  [[nodiscard]] bool has_detached() const noexcept;  // as it says itself
   [[nodiscard]] OpenedBlock* open_at(std::uint64_t open) noexcept;
 };
 

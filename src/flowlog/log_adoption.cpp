@@ -1,5 +1,6 @@
 #include "flowlog/log_adoption.hpp"
 
+#include "core/crash_point.hpp"
 #include "platform/clock.hpp"
 
 namespace sessionblocks::flowlog {
@@ -152,8 +153,9 @@ Result<void> LogAdoption::go_on(LogFile& log, Found found) {
                              {},
                              std::to_string(torn) + " bytes of an unfinished write, behind byte " +
                                  std::to_string(found.good_bytes) + " of " + path});
-    // CRASH(flowlog.cut): shorter or not yet; the next adoption sees the same torn tail or none.
     if (auto cut = file->truncate(found.good_bytes); !cut) return cut;
+    // CRASH(flowlog.cut): a log that ends with a whole frame; the next adoption goes on there.
+    SESSIONBLOCKS_CRASH("flowlog.cut");
   }
   if (!is_ours) return start_next(log, found);
   log.identity_ = found.identity;

@@ -230,7 +230,11 @@ void LogFile::rotate_if_due(std::uint64_t now_ms) {
   identity_.file_number += 1;
   identity_.previous = chain_;
   state_.forget_removed();
-  if (begin_file()) return keep_budget();
+  if (begin_file()) {
+    // CRASH(flowlog.rotated): as flowlog.file_made, behind a file that is complete.
+    SESSIONBLOCKS_CRASH("flowlog.rotated");
+    return keep_budget();
+  }
   identity_ = old_identity;
   file_ = std::move(old_file);
   file_bytes_ = old_bytes;
@@ -246,6 +250,8 @@ void LogFile::keep_budget() {
     if (file) total += file->size_bytes().value_or(0);
     if (total <= config_.budget_bytes || *at == identity_.file_number) continue;
     (void)platform::remove_file(path_of(*at));  // tried again at the next rotation
+    // CRASH(flowlog.removed): more than the budget says; the next rotation removes the rest.
+    SESSIONBLOCKS_CRASH("flowlog.removed");
   }
 }
 

@@ -51,7 +51,7 @@ void LogState::apply(const Note& note) {
       break;
     case NoteKind::opened:
       opens[{note.worker, note.open}] = note.block;
-      blocks[raw(note.block.block())] = note.text;
+      if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
       break;
     default:
       break;

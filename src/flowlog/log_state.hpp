@@ -24,7 +24,8 @@ enum class NoteKind : std::uint8_t {
   event = 1,           // text: what the director did, in its own words
   worker_added = 2,    // worker; text: its scope
   worker_removed = 3,  // worker: all that it wrote stands before this
-  opened = 4,          // worker, open, block; text: the block's name
+  opened = 4,          // worker, open, block; text: the block's name,
+                       // empty for one that has gone
   lane_forged = 5,     // worker, lane, number: the cell from which on nothing was taken; text: why
   damage = 6,          // text: what adoption found wrong in the file before
   undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held

@@ -82,7 +82,7 @@ struct alignas(kLine) WorkerRow {
   std::atomic<std::uint32_t> id;  // 0: free row
   std::uint32_t scope;
   std::int32_t pid;
-  std::uint32_t state;        // 1 starting, 2 attached, 3 dead, 4 recovered
+  std::uint32_t state;        // 1 starting, 2 attached, 3 dead, 4 recovered, 5 attaching
   std::uint64_t start_ticks;  // with pid and boot id: who it is
   std::uint64_t ring_records;
   std::uint64_t started_ms;

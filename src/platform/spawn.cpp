@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,6 +30,8 @@ struct Plan {
   std::vector<int> sources;  // in the child: copies of passed[i].from, above every target
   int floor = kFirstFreeFd;  // above every target
   int report_fd = -1;
+  UniqueFd gate_of_child;   // where it waits for one byte; none: it does not wait
+  UniqueFd gate_of_parent;  // closed with the parent, however that ends
 };
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -100,17 +103,27 @@ bool become(const UserIds& user) noexcept {
          ::setresuid(user.uid, user.uid, user.uid) == 0;
 }
 
+// Whether the parent lets it run. The parent's end is its alone: with it the gate closes for good.
+bool passes_gate(const Plan& plan, int gate) noexcept {
+  if (gate < 0) return true;
+  ::close(plan.gate_of_parent.get());
+  char byte = 0;
+  return retry_on_eintr([&] { return ::read(gate, &byte, 1); }) == 1;
+}
+
 // Descriptors that the sandbox prepared may lie where a passed one must go, so they are placed
 // last; nothing after that opens a path by descriptor.
 void run_child(Plan& plan) noexcept {
   const Program& program = *plan.program;
   const int report_fd = copy_above(plan.report_fd, plan.floor);
   const ChildReporter reporter(report_fd < 0 ? plan.report_fd : report_fd);
+  const int gate = plan.gate_of_child ? copy_above(plan.gate_of_child.get(), plan.floor) : -1;
   use_default_signals();
-  if (::setpgid(0, 0) != 0) {
+  if (::setpgid(0, 0) != 0 || (plan.gate_of_child && gate < 0)) {
     reporter.failed(ChildStep::process_group);
     return;
   }
+  if (!passes_gate(plan, gate)) return;
   if (plan.sandbox && !plan.sandbox->apply_before_user(reporter)) return;
   if (program.user && !become(*program.user)) {
     reporter.failed(ChildStep::user);
@@ -199,6 +212,26 @@ Result<Plan> make_plan(const Program& program) {
   return plan;
 }
 
+// Not a pipe: writing to a child that failed in its first steps must not be a signal.
+Result<void> make_gate(Plan& plan) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return fail_errno("start", plan.program->path);
+  }
+  plan.gate_of_child.reset(ends[0]);
+  plan.gate_of_parent.reset(ends[1]);
+  return {};
+}
+
+Result<void> admit(Plan& plan, pid_t pid) {
+  if (!plan.program->admit) return {};
+  auto admitted = plan.program->admit(pid);
+  // A child that has ended already has said why.
+  if (admitted)
+    retry_on_eintr([&] { return ::send(plan.gate_of_parent.get(), "", 1, MSG_NOSIGNAL); });
+  return admitted;
+}
+
 }  // namespace
 
 Result<Child> spawn(const Program& program) {
@@ -209,18 +242,23 @@ Result<Child> spawn(const Program& program) {
   const UniqueFd reading(ends[0]);
   UniqueFd writing(ends[1]);
   plan->report_fd = writing.get();
+  if (program.admit) {
+    if (auto made = make_gate(*plan); !made) return tl::unexpected(made.error());
+  }
 
   const pid_t pid = fork_and_run(*plan);
   if (pid < 0) return fail_errno("start: fork for", program.path);
   writing.reset();
   ::setpgid(pid, pid);  // here too: whoever signals the group need not wait for the child
   auto pidfd = open_pidfd(pid);
+  auto admitted = pidfd ? admit(*plan, pid) : Result<void>(tl::unexpected(pidfd.error()));
+  plan->gate_of_parent.reset();  // it waits no more, whatever came of it
   auto left_out = read_reports(reading.get(), program.path);
-  if (pidfd && left_out) return Child{pid, std::move(*pidfd), std::move(*left_out)};
+  if (admitted && left_out) return Child{pid, std::move(*pidfd), std::move(*left_out)};
 
   ::kill(pid, SIGKILL);  // our own child, not yet reaped: the number is still its own
   retry_on_eintr([&] { return ::waitpid(pid, nullptr, 0); });
-  return tl::unexpected(left_out ? pidfd.error() : left_out.error());
+  return tl::unexpected(admitted ? left_out.error() : admitted.error());
 }
 
 Result<std::string> find_program(const std::string& command, std::string_view search_path,

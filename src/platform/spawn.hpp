@@ -7,10 +7,13 @@
 // have their default effect and none is blocked.
 //
 // If the parent dies half way, the child either runs the program or has ended; nothing is left.
+// With `admit` the child runs nothing before the parent has written down that it is there: a parent
+// that dies before that leaves no process of which nobody knows.
 #pragma once
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <sessionblocks/error.hpp>
 #include <string>
@@ -39,6 +42,9 @@ struct Program {
   std::vector<PassedFd> passed;
   std::optional<UserIds> user;           // needs privileges
   std::optional<SandboxPolicy> sandbox;  // none: no restriction at all
+  // Called here when the child is there and has not yet run the program; it waits meanwhile. An
+  // error, or the end of this process, ends it.
+  std::function<Result<void>(pid_t)> admit;
 };
 
 struct Child {

@@ -14,6 +14,11 @@ done
 for row in $rows; do
   echo "$labels" | grep -qxF "$row" || { echo "a row without a label: $row" >&2; wrong=1; }
 done
+# What a comment names is a place where a test can end a process.
+for label in $(grep -rhoE --include='*.cpp' --include='*.hpp' '// CRASH\([a-z_.]+\)' \
+    "$source_folder" | sed -E 's/.*\((.*)\)/\1/' | sort -u); do
+  echo "$labels" | grep -qxF "$label" || { echo "no crash point: $label" >&2; wrong=1; }
+done
 twice=$(echo "$rows" | uniq -d)
 [ -z "$twice" ] || { echo "rows that are there twice: $twice" >&2; wrong=1; }
 exit $wrong

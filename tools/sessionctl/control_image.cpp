@@ -131,7 +131,7 @@ Result<void> check_identity(const SegmentReader& segment) {
 }  // namespace
 
 std::string_view WorkerInfo::state_word() const noexcept {
-  constexpr std::string_view kWords[] = {"untouched", "starting", "attached", "dead", "recovered"};
+  constexpr std::string_view kWords[] = {"untouched", "starting", "attached", "dead", "recovered", "attaching"};
   return state < std::size(kWords) ? kWords[state] : "unknown";
 }
 
