@@ -205,6 +205,14 @@ const std::vector<std::string> kHarmless = {
     "sibling: read a file of the runtime folder",
 };
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kMovesMemory = true;
+#elif defined(__has_feature)
+constexpr bool kMovesMemory = __has_feature(thread_sanitizer);  // it lays memory out differently
+#else
+constexpr bool kMovesMemory = false;
+#endif
+
 TEST_CASE("without the sandbox the same attacks succeed, so they do reach what protects") {
   if (::geteuid() != 0) {
     WARN("skipped: what an ordinary user may do to itself differs between machines");
@@ -217,6 +225,7 @@ TEST_CASE("without the sandbox the same attacks succeed, so they do reach what p
   static_cast<void>(run.run({"--no-sandbox"}));
   for (const AttackLine& result : results_of(run.out(), kHarmless)) {
     INFO(result.name << ": " << result.answer);
+    if (kMovesMemory && contains(result.name, "at a known address")) continue;
     // Opened through the opener's view, which does not depend on the sandbox.
     const bool always = contains(result.name, "settings (r)");
     CHECK(result.answer.rfind(always ? "refused" : "SUCCEEDED", 0) == 0);
