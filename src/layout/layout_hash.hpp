@@ -21,6 +21,7 @@ namespace sessionblocks::layout {
                                       offsetof(BlockHeader, claimed_slots),
                                       kPageTableAt,
                                       sizeof(LaneHead),
+                                      offsetof(LaneHead, ring_shift),
                                       sizeof(Intent),
                                       sizeof(SideIntent),
                                       sizeof(AuditRecord),

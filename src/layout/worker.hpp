@@ -88,10 +88,14 @@ struct alignas(kLine) LaneHead {
 
   alignas(kLine) std::atomic<std::uint64_t> ring_written;  // records published, ever: by the worker
   std::atomic<std::uint64_t> ring_lost;  // operations that the policy "count" let go unrecorded
+  // Record n is in cell (n + ring_shift) mod ring_records. Not 0 once the ring began again at its
+  // first cell because there was no memory for more.
+  std::atomic<std::uint64_t> ring_shift;
   alignas(kLine) std::atomic<std::uint64_t> ring_drained;  // records taken: the director's copy
 };
 static_assert(offsetof(LaneHead, intent) == 64 && offsetof(LaneHead, side) == 192);
-static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring_drained) == 320);
+static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring_shift) == 272);
+static_assert(offsetof(LaneHead, ring_drained) == 320);
 static_assert(sizeof(LaneHead) <= kLaneHeadBytes);
 
 // Per open block: what audit levels "writes" and "counted" keep instead of records.

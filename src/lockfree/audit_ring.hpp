@@ -8,6 +8,8 @@
 //  1. Cells in [drained, written) are whole; the writer never touches one of them.
 //  2. written - drained <= capacity, unless the writer is hostile, which the reader detects.
 //  3. Record n of a lane is n for ever: what was drained is a prefix of what was written.
+//  4. Which cell it is in changes only while everything written is drained: a ring whose last
+//     cells can get no memory begins again at its first, and is as large as the memory it has.
 #pragma once
 
 #include "layout/worker.hpp"
@@ -58,6 +60,7 @@ class AuditRingWriter {
         cells_(cells),
         mask_(capacity - 1),
         written_(lane.ring_written.load(std::memory_order_relaxed)),
+        shift_(lane.ring_shift.load(std::memory_order_relaxed)),
         present_(capacity) {}
 
   // Whether `cells` more fit now; asks the shared index only when the private copy says no.
@@ -74,6 +77,19 @@ class AuditRingWriter {
     end_ = 0;
   }
   [[nodiscard]] std::uint64_t present() const noexcept { return present_; }
+  // The cell that the next record goes to.
+  [[nodiscard]] std::uint64_t place() const noexcept { return place_of(written_); }
+  // The next record goes to the first cell. Only when everything is drained, so that no record
+  // that somebody will read changes its place; else false, and nothing is changed.
+  bool begin_again() noexcept {
+    // A1 (acquire): as in ask_for_room.
+    if (lane_->ring_drained.load(std::memory_order_acquire) != written_) return false;
+    shift_ = 0 - written_;
+    end_ = 0;
+    // Relaxed: R2 publishes it with the first record that it places.
+    lane_->ring_shift.store(shift_, std::memory_order_relaxed);
+    return true;
+  }
   // Whether a reader can have released what it says: more than was ever written it cannot, and what
   // it never released nobody would wait for.
   [[nodiscard]] bool is_plausible() const noexcept {
@@ -85,18 +101,18 @@ class AuditRingWriter {
 
   // Precondition for both: has_room for the cells they fill.
   void push(const RingCell& record) noexcept {
-    detail::store_cell(cells_[written_ & mask_], record);
+    detail::store_cell(cells_[place()], record);
     publish(written_ + 1);
   }
   void push_with_key(RingCell record, std::span<const std::byte> key) noexcept {
     record.flags |= layout::kInlineKey;
     record.value_bytes = static_cast<std::uint32_t>(key.size());
-    detail::store_cell(cells_[written_ & mask_], record);
+    detail::store_cell(cells_[place()], record);
     std::uint64_t at = written_ + 1;
     for (std::size_t done = 0; done < key.size(); done += sizeof(RingCell), ++at) {
       std::uint64_t words[4] = {};
       std::memcpy(words, key.data() + done, std::min(sizeof words, key.size() - done));
-      detail::store_words(cells_[at & mask_], words);
+      detail::store_words(cells_[place_of(at)], words);
     }
     publish(at);
   }
@@ -105,8 +121,11 @@ class AuditRingWriter {
   [[gnu::noinline]] bool ask_for_room(std::uint64_t cells) noexcept {
     // A1 (acquire): pairs with R1 of drain: the reader is done with what it counts as drained.
     end_ = lane_->ring_drained.load(std::memory_order_acquire) + mask_ + 1;
-    if (present_ <= mask_) end_ = std::min(end_, present_);
+    if (present_ <= mask_) end_ = std::min(end_, written_ - place() + present_);
     return has_room_as_known(cells);
+  }
+  [[nodiscard]] std::uint64_t place_of(std::uint64_t record) const noexcept {
+    return (record + shift_) & mask_;
   }
   void publish(std::uint64_t written) noexcept {
     written_ = written;
@@ -118,6 +137,7 @@ class AuditRingWriter {
   RingCell* cells_;
   std::uint64_t mask_;
   std::uint64_t written_;
+  std::uint64_t shift_;  // as in the lane's head
   std::uint64_t present_;
   std::uint64_t end_ = 0;  // the writer may fill the cells below, as last asked
 };
@@ -149,8 +169,11 @@ class AuditRingReader {
   }
   // Copies the cells [from, from + out.size()), which a plausible write index covers.
   void copy(std::uint64_t from, std::span<RingCell> out) const noexcept {
+    // Relaxed: A2 has seen the shift that placed what it saw written. Any other gives other cells
+    // of the ring.
+    const std::uint64_t first = from + lane_->ring_shift.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < out.size(); ++i)
-      detail::load_cell(cells_[(from + i) & mask_], out[i]);
+      detail::load_cell(cells_[(first + i) & mask_], out[i]);
   }
   // What was copied before `end` is safe elsewhere: the writer may use its cells again.
   void release(std::uint64_t end) noexcept {

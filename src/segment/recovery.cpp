@@ -284,7 +284,8 @@ void LaneRecovery::publish_record(const Intent& intent) {
   record.open = block_.open;
   record.op = static_cast<std::uint8_t>(intent.what.load(kRelaxed) & 0xFFU);
   record.count = 1;
-  sessionblocks::detail::store_cell(worker_.ring(lane_)[(at - 1) & (worker_.ring_records() - 1)],
+  const std::uint64_t place = at - 1 + head_.ring_shift.load(kRelaxed);
+  sessionblocks::detail::store_cell(worker_.ring(lane_)[place & (worker_.ring_records() - 1)],
                                     record);
   SESSIONBLOCKS_CRASH("recovery.before_record");
   head_.ring_written.store(at, std::memory_order_release);

@@ -143,20 +143,19 @@ segment::Writer& BlockHandle::writer(Lane& lane) {
 // Room in the ring for what an operation can write, by the block's policy when it is full.
 Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
   const std::uint64_t cells = segment::Writer::cells_needed(key_bytes);
-  const Errc present = session_->lanes().make_ring_present(lane, cells);
-  if (present != Errc{}) return present;
-  if (lane.ring.has_room(cells)) return Errc{};
-  if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
-  if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
-  // Nothing wakes us: the director must not pay for a worker that is ahead of it. The state is
-  // looked at again, so that a block that ends does not keep its workers.
-  while (!lane.ring.has_room(cells)) {
+  while (true) {
+    const Errc present = session_->lanes().make_ring_present(lane, cells);
+    if (present != Errc{}) return present;
+    if (lane.ring.has_room(cells)) return Errc{};
+    if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
+    if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
+    // Nothing wakes us: the director must not pay for a worker that is ahead of it. The state is
+    // looked at again, so that a block that ends does not keep its workers.
     std::atomic<std::uint32_t> never{0};
     (void)platform::futex_wait_for(never, 0, kNap);
     if (check_state(false) != Errc{}) return check_state(false);
     if (!lane.ring.is_plausible()) return Errc::corrupt;  // of the lane, not of the block
   }
-  return Errc{};
 }
 
 void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {

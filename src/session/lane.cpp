@@ -70,11 +70,13 @@ Errc LaneSet::make_ring_present(Lane& lane, std::uint64_t cells) noexcept {
   const std::uint64_t capacity = memory_.ring_records();
   const unsigned number = raw(lane.owner) & 0xFFU;
   std::uint64_t present = lane.ring.present();
-  while (present < capacity && present < lane.ring.next() + cells) {
+  while (present < capacity && present < lane.ring.place() + cells) {
     const std::uint64_t step = std::min(kPresentStepCells, capacity - present);
     const std::uint64_t at = memory_.ring_offset(number) + present * sizeof(layout::AuditRecord);
     if (!mapping_->populate_write(at, step * sizeof(layout::AuditRecord))) {
-      return Errc::out_of_memory;
+      if (present < cells) return Errc::out_of_memory;
+      (void)lane.ring.begin_again();  // not drained: full, as far as the caller goes
+      return Errc{};
     }
     present += step;
     lane.ring.set_present(present);

@@ -52,7 +52,9 @@ class LaneSet {
   void give_back_all() noexcept;  // the session ends: no thread is inside an operation
   // No thread uses the block any more.
   void forget_block(std::uint16_t open) noexcept;
-  // Memory for `cells` more ring cells behind the write index. out_of_memory.
+  // Memory for `cells` more ring cells behind the write index. Where there is none the ring is as
+  // large as it is: it begins again at its first cell once it is drained. out_of_memory: it has
+  // no cell at all.
   [[nodiscard]] Errc make_ring_present(Lane& lane, std::uint64_t cells) noexcept;
 
  private:
