@@ -121,14 +121,37 @@ std::uint64_t Growth::pages_left() const noexcept {
   return top < memory_->page_count() ? memory_->page_count() - top : 0;
 }
 
-bool Growth::drop_tombstones() {
+// Fewer would not pay for walking the table.
+bool Growth::has_tombstones() const noexcept {
   const auto& header = memory_->header();
   const std::uint64_t erased = header.erased_entries.load(std::memory_order_relaxed);
-  // Fewer would not pay for walking the table.
-  if (erased * 16 < header.claimed_slots.load(std::memory_order_relaxed) || erased == 0) {
-    return false;
-  }
-  return begin_now() && finish();
+  return erased != 0 && erased * 16 >= header.claimed_slots.load(std::memory_order_relaxed);
+}
+
+bool Growth::drop_tombstones() {
+  return has_tombstones() && begin_now() && finish();
+}
+
+// A table that is no larger than the old one can take a new key only for a tombstone that was not
+// moved: else what is still in the old one would never find a place, and could not be erased.
+bool Growth::has_room_for_new(const Tables& tables) const noexcept {
+  constexpr std::uint64_t kInsertsAtOnce = 256;  // that look before the others are counted
+  if (tables.current.slots() > tables.old.slots()) return true;  // after_insert sees to it
+  const std::uint64_t moved = memory_->header().moved_batches.load(std::memory_order_acquire);
+  if (static_cast<std::uint32_t>(moved >> 32U) != tables.old.id()) return false;
+  const std::uint64_t claimed = memory_->header().claimed_slots.load(std::memory_order_relaxed);
+  return claimed + kInsertsAtOnce <= (moved & 0xFFFF'FFFFU) * kBatch;
+}
+
+bool Growth::make_room_for_new(const Tables& tables) {
+  const std::uint64_t cursor = memory_->header().move_cursor.load(std::memory_order_relaxed);
+  const bool all_taken = cursor == tagged(tables.old, batches_of(tables.old));
+  if (all_taken) return finish();
+  if (!arm(tables)) return true;
+  work_left_ = kMostTries;
+  move_batch(tables);
+  disarm();
+  return true;
 }
 
 bool Growth::begin_now() {
@@ -141,8 +164,9 @@ bool Growth::begin_now() {
     return memory_->header().table.load(std::memory_order_acquire) != before.word;
   };
   const unsigned wanted = std::max(wanted_log2(), table.log2_slots());
+  const bool is_same_size = wanted == table.log2_slots();
   if (!prepare_next(wanted) &&
-      (wanted == table.log2_slots() || !prepare_next(table.log2_slots()))) {
+      (is_same_size || !has_tombstones() || !prepare_next(table.log2_slots()))) {
     return begun();
   }
   return begin_prepared() || begun();
@@ -251,14 +275,14 @@ bool Growth::finish() {
   help_begin(*memory_);
   Tables tables;
   if (!load_tables(*memory_, tables)) return false;
-  if (!tables.is_growing()) return true;
-  if (!arm(tables)) return false;
+  // Other tables by now: somebody else has finished this growth.
+  if (!tables.is_growing() || !arm(tables)) return true;
   work_left_ = kMostTries + tables.old.slots() * kMostWorkPerSlot;
   bool finished = true;
   for (std::uint64_t i = 0; i < tables.old.slots() && finished; ++i) finished = finalise(tables, i);
   if (finished) end(tables);
   disarm();
-  return finished;
+  return finished || !same_tables(*memory_, tables);
 }
 
 bool Growth::finalise(const Tables& tables, std::uint64_t index) {

@@ -30,11 +30,15 @@ class Growth {
   // a few slots more. False: the tables changed meanwhile; load them again.
   [[nodiscard]] bool bring(const Tables& tables, const KeyView& key);
 
+  // While the index grows: whether a new key may go into T2, and if not, a step towards it. False:
+  // not possible now (T2 is full).
+  [[nodiscard]] bool has_room_for_new(const Tables& tables) const noexcept;
+  [[nodiscard]] bool make_room_for_new(const Tables& tables);
   // After an insert: begins a growth when the table is three quarters full.
   void after_insert();
   // Prepares a table and begins at once. False: no memory for one.
   [[nodiscard]] bool begin_now();
-  // Moves everything that is left. False: not possible now (T2 is full).
+  // Moves everything that is left, or finds that others have. False: not possible now (T2 is full).
   bool finish();
   // A full block: rebuilds the table to free what tombstones hold. False: too few, or no memory.
   [[nodiscard]] bool drop_tombstones();
@@ -49,6 +53,7 @@ class Growth {
   enum class Step : std::uint8_t { final, again, stuck };
 
   [[nodiscard]] std::uint64_t pages_left() const noexcept;
+  [[nodiscard]] bool has_tombstones() const noexcept;
   [[nodiscard]] bool begin_prepared();
   [[nodiscard]] bool finalise(const Tables& tables, std::uint64_t index);
   [[nodiscard]] Step advance_slot(const Tables& tables, std::uint64_t index);

@@ -149,7 +149,9 @@ bool Writer::locate(Work& work) {
       return false;
     case ProbeEnd::empty:
       work.old = {};
-      return true;
+      if (!work.tables.is_growing() || growth_.has_room_for_new(work.tables)) return true;
+      if (!growth_.make_room_for_new(work.tables)) work.outcome.code = Errc::out_of_memory;
+      return false;
     case ProbeEnd::full:
       if (!same_tables(memory, work.tables)) return false;
       if (!growth_.begin_now()) work.outcome.code = Errc::out_of_memory;
