@@ -116,11 +116,6 @@ void Growth::after_insert() {
   }
 }
 
-std::uint64_t Growth::pages_left() const noexcept {
-  const std::uint64_t top = memory_->header().page_watermark.load(std::memory_order_relaxed);
-  return top < memory_->page_count() ? memory_->page_count() - top : 0;
-}
-
 // Fewer would not pay for walking the table.
 bool Growth::has_tombstones() const noexcept {
   const auto& header = memory_->header();
@@ -128,14 +123,10 @@ bool Growth::has_tombstones() const noexcept {
   return erased != 0 && erased * 16 >= header.claimed_slots.load(std::memory_order_relaxed);
 }
 
-bool Growth::drop_tombstones() {
-  return has_tombstones() && begin_now() && finish();
-}
-
 // A table that is no larger than the old one can take a new key only for a tombstone that was not
 // moved: else what is still in the old one would never find a place, and could not be erased.
 bool Growth::has_room_for_new(const Tables& tables) const noexcept {
-  constexpr std::uint64_t kInsertsAtOnce = 256;  // that look before the others are counted
+  constexpr std::uint64_t kInsertsAtOnce = 64;  // that look before the others are counted
   if (tables.current.slots() > tables.old.slots()) return true;  // after_insert sees to it
   const std::uint64_t moved = memory_->header().moved_batches.load(std::memory_order_acquire);
   if (static_cast<std::uint32_t>(moved >> 32U) != tables.old.id()) return false;
@@ -145,8 +136,7 @@ bool Growth::has_room_for_new(const Tables& tables) const noexcept {
 
 bool Growth::make_room_for_new(const Tables& tables) {
   const std::uint64_t cursor = memory_->header().move_cursor.load(std::memory_order_relaxed);
-  const bool all_taken = cursor == tagged(tables.old, batches_of(tables.old));
-  if (all_taken) return finish();
+  if (cursor == tagged(tables.old, batches_of(tables.old))) return finish();
   if (!arm(tables)) return true;
   work_left_ = kMostTries;
   move_batch(tables);
@@ -164,9 +154,8 @@ bool Growth::begin_now() {
     return memory_->header().table.load(std::memory_order_acquire) != before.word;
   };
   const unsigned wanted = std::max(wanted_log2(), table.log2_slots());
-  const bool is_same_size = wanted == table.log2_slots();
-  if (!prepare_next(wanted) &&
-      (is_same_size || !has_tombstones() || !prepare_next(table.log2_slots()))) {
+  const bool may_be_smaller = wanted != table.log2_slots() && has_tombstones();
+  if (!prepare_next(wanted) && !(may_be_smaller && prepare_next(table.log2_slots()))) {
     return begun();
   }
   return begin_prepared() || begun();

@@ -41,7 +41,7 @@ class Growth {
   // Moves everything that is left, or finds that others have. False: not possible now (T2 is full).
   bool finish();
   // A full block: rebuilds the table to free what tombstones hold. False: too few, or no memory.
-  [[nodiscard]] bool drop_tombstones();
+  [[nodiscard]] bool drop_tombstones() { return has_tombstones() && begin_now() && finish(); }
 
   // Makes `next_table` ready: 2^log2 empty slots with the id after the current one's. The
   // director does this ahead of need, a writer only when it comes to that.
@@ -52,7 +52,10 @@ class Growth {
  private:
   enum class Step : std::uint8_t { final, again, stuck };
 
-  [[nodiscard]] std::uint64_t pages_left() const noexcept;
+  [[nodiscard]] std::uint64_t pages_left() const noexcept {
+    const std::uint64_t top = memory_->header().page_watermark.load(std::memory_order_relaxed);
+    return top < memory_->page_count() ? memory_->page_count() - top : 0;
+  }
   [[nodiscard]] bool has_tombstones() const noexcept;
   [[nodiscard]] bool begin_prepared();
   [[nodiscard]] bool finalise(const Tables& tables, std::uint64_t index);
