@@ -12,6 +12,7 @@
 #include "director/declared_blocks.hpp"
 #include "director/process_group.hpp"
 #include "layout/layout_hash.hpp"
+#include "platform/descriptors.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/process.hpp"
 #include "platform/shared_segment.hpp"
@@ -82,6 +83,28 @@ bool may_have_director(const layout::ControlHeader& header) {
   director.start_ticks = header.director_start_ticks;
   std::memcpy(director.boot.data(), header.boot_id, sizeof header.boot_id);
   return director.pid == 0 || director.alive();
+}
+
+// Counted before anything is touched: a block or worker whose segment cannot be opened would look
+// like one that is damaged or dead.
+Result<void> check_descriptors(const layout::ControlSegment& control) {
+  constexpr std::uint64_t kOfDirector = 48;  // logs, socket, clients that come first
+  constexpr std::uint64_t kOfBlock = 2;      // block, readers
+  constexpr std::uint64_t kOfWorker = 4;     // segment, pidfds of attachment and slot, connection
+  const auto is_used = [](const auto& row) { return row.id.load(std::memory_order_acquire) != 0; };
+  const auto blocks =
+      std::count_if(std::begin(control.blocks), std::end(control.blocks),
+                    [](const auto& row) { return row.life.load(std::memory_order_acquire) != 0; });
+  const auto workers =
+      std::count_if(std::begin(control.workers), std::end(control.workers), is_used);
+  const std::uint64_t needed = kOfDirector + platform::kSpareDescriptors +
+                               kOfBlock * static_cast<std::uint64_t>(blocks) +
+                               kOfWorker * static_cast<std::uint64_t>(workers);
+  if (needed <= platform::descriptor_limit()) return {};
+  return fail(Errc::too_many, "taking over " + std::to_string(blocks) + " blocks and " +
+                                  std::to_string(workers) + " workers needs " +
+                                  std::to_string(needed) + " descriptors: there are " +
+                                  platform::no_descriptors_text());
 }
 
 class Adopter {
@@ -291,6 +314,9 @@ Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite) {
                     "sessionctl clean");
   }
   if (found != Found::usable) return create_fresh(std::move(options));
+  if (auto checked = check_descriptors(control_in(*file)); !checked) {
+    return tl::unexpected(checked.error());
+  }
   auto over = Registry::over(options, std::move(*file));
   if (!over) return tl::unexpected(over.error());
   std::unique_ptr<Registry> registry = std::move(*over);

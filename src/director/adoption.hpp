@@ -5,6 +5,7 @@
 //   another boot or pid namespace, or ended in order      the same
 //   another suite                                         its workers are killed, then the same
 //   another layout                                        layout_mismatch, nothing is touched
+//   more segments than this process may open              too_many, nothing is touched
 //   else                                                  rows are read, dead workers recovered;
 //                                                         nobody lives: removed, a fresh system
 //                                                         somebody lives: that system goes on

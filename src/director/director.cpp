@@ -1,10 +1,12 @@
 #include "director/director.hpp"
 
 #include <algorithm>
+#include <array>
 #include <future>
 
 #include "core/crash_point.hpp"
 #include "director/director_core.hpp"
+#include "platform/descriptors.hpp"
 
 namespace sessionblocks::director {
 
@@ -54,12 +56,12 @@ Result<std::string> Director::token_for_scope(std::string_view path) {
 }
 
 Director::Core::~Core() {
-  // The lock is held only when this process directs the system; else its files are another's.
-  if (lock_ && !is_finished_) {
-    launcher_.reset();
-    runner_.reset();
-    finish();
-  }
+  // The lock is held only when this process directs the system; else its files are another's. A
+  // system that could not be taken over stays as it was, with its key: workers live in it.
+  if (!lock_ || is_finished_ || must_stay_) return;
+  launcher_.reset();
+  runner_.reset();
+  finish();
 }
 
 Director::Outcome Director::Core::run() {
@@ -72,12 +74,13 @@ void Director::Core::begin_stop() {
   is_stopping_ = true;
   outcome_.was_stopped = true;
   registry->say(EventKind::stopped, "director of system " + options.system, "it was asked to");
-  if (!runner_) return finish();
+  if (!runner_ || is_suite_done_) return finish();
   runner_->end_all("the director stops");
 }
 
 void Director::Core::on_suite_done(SuiteOutcome outcome) {
   outcome_.suite = outcome;
+  is_suite_done_ = true;
   if (options.ends_with_suite || is_stopping_) finish();
 }
 
@@ -85,6 +88,7 @@ void Director::Core::on_suite_done(SuiteOutcome outcome) {
 void Director::Core::finish() {
   if (is_finished_) return;
   is_finished_ = true;
+  listener_rest_.end();
   listener_watch_.end();
   listener_.reset();
   housekeeping_.end();
@@ -103,10 +107,37 @@ void Director::Core::finish() {
 void Director::Core::on_connections() {
   while (true) {
     auto connection = listener_->accept();
-    if (!connection)
-      return registry->say(EventKind::failed, "accept", connection.error().message());
+    if (!connection) return rest_from_connections(connection.error());
     if (!connection->has_value()) return;
-    welcome(std::move(**connection));
+    if (platform::is_spare_descriptor((*connection)->fd())) {
+      refuse(**connection);
+    } else {
+      welcome(std::move(**connection));
+    }
+  }
+}
+
+// The listener stays readable, so watching on would be spinning. Who waits goes on waiting.
+void Director::Core::rest_from_connections(const Error& error) {
+  constexpr std::chrono::milliseconds kRest{100};
+  registry->say(EventKind::failed, "accept", error.message());
+  listener_watch_.end();
+  listener_rest_ = loop.after(kRest, [this] {
+    listener_watch_ = loop.watch(listener_->fd(), [this] { on_connections(); });
+  });
+}
+
+// The answer to whatever it asks first.
+void Director::Core::refuse(platform::Connection& connection) {
+  const Error error(Errc::too_many, "the director has " + platform::no_descriptors_text());
+  registry->say(EventKind::denied, "a connection", error.message());
+  const auto bytes = encode_message(error_reply(0, error));
+  if (bytes) static_cast<void>(connection.send(std::as_bytes(std::span(*bytes))));
+  // Closing with something unread would make the kernel drop what we have just sent.
+  std::array<std::byte, kMaxMessageBytes> unread;
+  for (int taken = 0; taken < Client::kMessagesAtOnce; ++taken) {
+    const auto received = connection.receive_data_only(unread);
+    if (!received || received->outcome != platform::ReceiveOutcome::received) return;
   }
 }
 

@@ -45,10 +45,12 @@ class Director::Core {
   [[nodiscard]] RegistryOptions registry_options() const;
   [[nodiscard]] RequestContext request_context();
   void find_users();
-  void watch_adopted();
+  [[nodiscard]] Result<void> watch_adopted();
 
   // director.cpp
   void on_connections();
+  void rest_from_connections(const Error& error);
+  void refuse(platform::Connection& connection);
   void welcome(platform::Connection connection);
   void on_client_ended(Client& client, Client::End how);
   void attach(Client& client, WorkerId worker);
@@ -62,6 +64,7 @@ class Director::Core {
   std::optional<platform::FileLock> lock_;
   std::optional<platform::Listener> listener_;
   FdWatch listener_watch_;
+  Timer listener_rest_;
   std::unique_ptr<Launcher> launcher_;
   std::unique_ptr<ScriptRunner> runner_;
   std::optional<RequestContext> context_;
@@ -72,7 +75,9 @@ class Director::Core {
   std::chrono::milliseconds nap_{10};
   Outcome outcome_;
   bool is_stopping_ = false;
+  bool is_suite_done_ = false;
   bool is_finished_ = false;
+  bool must_stay_ = false;  // an earlier director's system, which this one cannot take over
 };
 
 }  // namespace sessionblocks::director

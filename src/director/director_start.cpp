@@ -45,8 +45,9 @@ Result<void> Director::Core::start() {
   if (auto listening = listen(); !listening) return listening;
   // CRASH(start.listening): a socket nobody answers; the next director makes its own.
   SESSIONBLOCKS_CRASH("start.listening");
-  watch_adopted();
+  if (auto watched = watch_adopted(); !watched) return watched;
   if (auto started = start_scripts(goes_on); !started) return started;
+  must_stay_ = false;
   // CRASH(start.scripts): all scripts run; adoption takes them over.
   SESSIONBLOCKS_CRASH("start.scripts");
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
@@ -72,9 +73,13 @@ Result<void> Director::Core::take_lock() {
 Result<void> Director::Core::take_system(bool& goes_on) {
   const Suite* suite = options.suite ? &*options.suite : nullptr;
   auto adoption = adopt_or_create(registry_options(), suite);
-  if (!adoption) return tl::unexpected(adoption.error());
+  if (!adoption) {
+    const auto left = platform::SharedSegment::list(paths.control_segment());
+    must_stay_ = !left || !left->empty();
+    return tl::unexpected(adoption.error());
+  }
   registry = std::move(adoption->registry);
-  goes_on = adoption->goes_on;
+  goes_on = must_stay_ = adoption->goes_on;
   // CRASH(start.adopted): the system is in order, and still names the director before.
   SESSIONBLOCKS_CRASH("start.adopted");
   const auto self = platform::ProcessIdentity::self();
@@ -169,18 +174,21 @@ Result<void> Director::Core::start_scripts(bool goes_on) {
   return goes_on ? runner_->resume() : runner_->start();
 }
 
-void Director::Core::watch_adopted() {
+Result<void> Director::Core::watch_adopted() {
   std::vector<WorkerId> ended;
   for (auto& [id, worker] : registry->workers.all()) {
     if (worker.state != WorkerState::attached) continue;
     auto pidfd = worker.process.open();
     if (pidfd) {
       watch_worker(id, std::move(*pidfd));
-    } else {
+    } else if (pidfd.error() == Errc::gone) {
       ended.push_back(id);
+    } else {
+      return tl::unexpected(pidfd.error());  // alive perhaps, and nobody would see it end
     }
   }
   for (const WorkerId id : ended) end_worker(id, "it died while no director ran");
+  return {};
 }
 
 }  // namespace sessionblocks::director

@@ -61,8 +61,17 @@ Result<void> ScriptRunner::resume() {
   return {};
 }
 
+// Processes, descriptors and memory come back; a program that is not there does not. What may come
+// back counts as a run that failed.
 void ScriptRunner::launch_or_end(Slot& slot) {
-  if (auto launched = launch(slot); !launched) end_slot(slot, false, launched.error().message());
+  const auto launched = launch(slot);
+  if (launched) return;
+  const Error& error = launched.error();
+  const bool may_pass = error == Errc::too_many || error == Errc::out_of_memory;
+  if (!may_pass || !restart_is_due(slot, false)) return end_slot(slot, false, error.message());
+  parts_.registry.say(EventKind::failed, parts_.registry.scopes.find(slot.scope)->path,
+                      error.message());
+  restart_later(slot);
 }
 
 Result<void> ScriptRunner::prepare_suite() {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "platform/descriptors.hpp"
 #include "platform/os_error.hpp"
 
 namespace sessionblocks::director {
@@ -15,7 +16,10 @@ Result<SegmentFile> SegmentFile::create(const std::string& name, std::uint64_t b
                                         OpenerThread& opener) {
   auto segment = SharedSegment::create(name, bytes);
   if (!segment) return tl::unexpected(segment.error());
-  auto made = guarded(std::move(*segment));
+  const bool has_room = !platform::is_spare_descriptor(segment->fd());
+  auto made = has_room
+                  ? guarded(std::move(*segment))
+                  : fail(Errc::too_many, "the director has " + platform::no_descriptors_text());
   if (!made) {
     static_cast<void>(SharedSegment::unlink(name));
     return made;

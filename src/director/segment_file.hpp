@@ -26,7 +26,8 @@ enum class Naming : std::uint8_t { named, nameless };
 
 class SegmentFile {
  public:
-  // Errors leave no name. exists: a sweep has not been here; out_of_memory: no address space.
+  // Errors leave no name. exists: a sweep has not been here; out_of_memory: no address space;
+  // too_many: this process has only its spare descriptors left.
   [[nodiscard]] static Result<SegmentFile> create(const std::string& name, std::uint64_t bytes,
                                                   Naming naming, platform::OpenerThread& opener);
   // One of an earlier director.

@@ -160,7 +160,7 @@ Result<ProcessIdentity> ProcessIdentity::self() {
 
 bool ProcessIdentity::alive() const {
   const auto pidfd = open();
-  return pidfd.has_value() && !pidfd_ended(pidfd->get());
+  return pidfd ? !pidfd_ended(pidfd->get()) : !(pidfd.error() == Errc::gone);
 }
 
 Result<UniqueFd> ProcessIdentity::open() const {
@@ -173,6 +173,7 @@ Result<UniqueFd> ProcessIdentity::open() const {
   }
   if (!pidfd) return pidfd;
   const auto now = of(pid);
+  if (!now && !(now.error() == Errc::not_found)) return tl::unexpected(now.error());
   if (!now || !(*now == *this)) return fail(Errc::gone, "process " + std::to_string(pid));
   return pidfd;
 }

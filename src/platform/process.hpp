@@ -68,7 +68,8 @@ struct ProcessIdentity {
   [[nodiscard]] static Result<ProcessIdentity> of(pid_t pid);
   [[nodiscard]] static Result<ProcessIdentity> self();
 
-  // Whether exactly this process still has a thread that runs (a zombie has not).
+  // Whether exactly this process still has a thread that runs (a zombie has not). Where that cannot
+  // be told, no descriptor being left, nobody is taken for dead.
   [[nodiscard]] bool alive() const;
   // A pidfd of exactly this process. gone: it has ended, or the pid is somebody else's by now.
   [[nodiscard]] Result<UniqueFd> open() const;

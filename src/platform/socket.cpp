@@ -69,8 +69,8 @@ Result<void> remove_stale(const std::string& path) {
   return {};
 }
 
-// Takes the descriptors out of a message: one is kept, and more than one is none.
-bool take_descriptor(msghdr& header, UniqueFd& kept) noexcept {
+// Takes the descriptors out of a message: one is kept. How many there were.
+int take_descriptors(msghdr& header, UniqueFd& kept) noexcept {
   int count = 0;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -81,7 +81,7 @@ bool take_descriptor(msghdr& header, UniqueFd& kept) noexcept {
       kept.reset(fd);
     }
   }
-  return count <= 1 && (header.msg_flags & MSG_CTRUNC) == 0;
+  return count;
 }
 
 // Whether recvmsg's or send's error means that nobody is at the other end any more.
@@ -113,14 +113,18 @@ Result<Received> receive_into(int fd, std::span<std::byte> buffer, bool with_des
     received.outcome = ReceiveOutcome::peer_closed;
     return received;
   }
-  const bool single = !with_descriptor || take_descriptor(header, received.descriptor);
+  const int count = with_descriptor ? take_descriptors(header, received.descriptor) : 0;
+  const bool cut = with_descriptor && (header.msg_flags & MSG_CTRUNC) != 0;
   if (length == 0) {  // an empty message looks the same, so send() refuses those
     received.descriptor.reset();
     received.outcome = ReceiveOutcome::peer_closed;
     return received;
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) return fail(Errc::malformed, "message: too large");
-  if (!single) return fail(Errc::malformed, "message: more than one descriptor");
+  if (count > 1 || (cut && count == 1)) {
+    return fail(Errc::malformed, "message: more than one descriptor");
+  }
+  received.lost_descriptor = cut;  // the kernel found no free number for it
   received.outcome = ReceiveOutcome::received;
   received.bytes = static_cast<std::size_t>(length);
   return received;

@@ -161,10 +161,16 @@ pid_t fork_and_run(Plan& plan) noexcept {
   return pid;
 }
 
+// No step of the child takes room on a disk: ENOSPC is the kernel's word for "no more of these".
 std::string describe(const ChildReport& report) {
-  return std::string(child_step_name(report.step))
-      .append(": ")
-      .append(std::generic_category().message(report.number));
+  const std::string why = report.number == ENOSPC
+                              ? "too many namespaces or mounts (/proc/sys/user, fs.mount-max)"
+                              : std::generic_category().message(report.number);
+  return std::string(child_step_name(report.step)).append(": ").append(why);
+}
+
+Errc code_of(const ChildReport& report) noexcept {
+  return report.number == ENOSPC ? Errc::too_many : errc_of_errno(report.number);
 }
 
 // Reads the child's reports until exec closes the pipe or the child gave up.
@@ -179,7 +185,7 @@ Result<std::vector<std::string>> read_reports(int fd, const std::string& path) {
       left_out.push_back(describe(report));
       continue;
     }
-    return fail(errc_of_errno(report.number), "start " + path + ": " + describe(report));
+    return fail(code_of(report), "start " + path + ": " + describe(report));
   }
 }
 

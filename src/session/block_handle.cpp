@@ -59,10 +59,9 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
   if (!readers) return tl::unexpected(readers.error());
 
   const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
-  auto block = platform::Mapping::from_fd(reply->descriptor.get(), fields->bytes, access);
+  auto block = reply->map(fields->bytes, access);
   if (!block) return tl::unexpected(block.error());
-  auto readers_map = platform::Mapping::from_fd(
-      readers->descriptor.get(), sizeof(layout::ReadersSegment), platform::Access::read_write);
+  auto readers_map = readers->map(sizeof(layout::ReadersSegment), platform::Access::read_write);
   if (!readers_map) return tl::unexpected(readers_map.error());
   handle->block_ = std::move(*block);
   handle->readers_map_ = std::move(*readers_map);

@@ -1,5 +1,6 @@
 #include "session/director_client.hpp"
 
+#include "platform/descriptors.hpp"
 #include "platform/poll.hpp"
 
 namespace sessionblocks {
@@ -13,6 +14,14 @@ Result<void> wait_for(int fd, platform::Readiness wanted, Clock::time_point unti
 }
 
 }  // namespace
+
+Result<platform::Mapping> Reply::map(std::uint64_t bytes, platform::Access access) const {
+  if (lost_descriptor) {
+    return fail(Errc::too_many,
+                "map a segment: this process has " + platform::no_descriptors_text());
+  }
+  return platform::Mapping::from_fd(descriptor.get(), bytes, access);
+}
 
 void DirectorClient::introduce_with(Message hello) {
   const std::lock_guard lock(mutex_);
@@ -66,9 +75,7 @@ Result<Reply> DirectorClient::exchange(Message& message) {
     auto sent = connection_->send(std::as_bytes(std::span(*bytes)));
     if (!sent) return tl::unexpected(sent.error());
     if (*sent == platform::SendOutcome::sent) break;
-    if (*sent == platform::SendOutcome::peer_closed) {
-      return fail(Errc::unreachable, "the director closed the connection");
-    }
+    if (*sent == platform::SendOutcome::peer_closed) break;  // it may have said why
     if (auto ready = wait_for(connection_->fd(), platform::Readiness::writable, until); !ready) {
       return tl::unexpected(ready.error());
     }
@@ -90,13 +97,18 @@ Result<Reply> DirectorClient::exchange(Message& message) {
     auto reply =
         decode_message({reinterpret_cast<const std::uint8_t*>(buffer.data()), received->bytes});
     if (!reply) return tl::unexpected(reply.error());
+    // The director has refused the connection itself.
+    if (reply->contains("error") && reply->value("id", id) == 0) {
+      connection_.reset();
+      return tl::unexpected(error_of(*reply));
+    }
     if (!reply->contains("id") || (*reply)["id"] != id) {  // an event, or a late reply
       if (Clock::now() < until) continue;
       connection_.reset();
       return fail(Errc::unreachable, "the director sends everything but an answer");
     }
     if (reply->contains("error")) return tl::unexpected(error_of(*reply));
-    return Reply{std::move(*reply), std::move(received->descriptor)};
+    return Reply{std::move(*reply), std::move(received->descriptor), received->lost_descriptor};
   }
 }
 

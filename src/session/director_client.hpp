@@ -4,6 +4,7 @@
 // is made anew by the next request, which introduces the session again before it asks.
 #pragma once
 
+#include "platform/mapping.hpp"
 #include "platform/socket.hpp"
 #include "platform/unique_fd.hpp"
 #include "session/message.hpp"
@@ -19,6 +20,10 @@ namespace sessionblocks {
 struct Reply {
   Message fields;
   platform::UniqueFd descriptor;
+  bool lost_descriptor = false;
+
+  // The segment whose descriptor came with it. too_many: this process had no room for that.
+  [[nodiscard]] Result<platform::Mapping> map(std::uint64_t bytes, platform::Access access) const;
 };
 
 class DirectorClient {

@@ -105,8 +105,7 @@ Result<void> SessionState::map_control(Reply& reply) try {
   if (fields.at("control_bytes").get<std::uint64_t>() < sizeof(layout::ControlSegment)) {
     return fail(Errc::layout_mismatch, "the control segment is smaller than this build's");
   }
-  auto control = platform::Mapping::from_fd(reply.descriptor.get(), sizeof(layout::ControlSegment),
-                                            platform::Access::read_only);
+  auto control = reply.map(sizeof(layout::ControlSegment), platform::Access::read_only);
   if (!control) return tl::unexpected(control.error());
   control_ = std::move(*control);
   hash_seed_ = this->control().header.hash_seed;
@@ -124,8 +123,7 @@ Result<void> SessionState::map_worker() try {
       bytes < layout::worker_bytes(records)) {
     return fail(Errc::malformed, "reply to worker_segment: sizes do not fit");
   }
-  auto worker = platform::Mapping::from_fd(reply->descriptor.get(), layout::worker_bytes(records),
-                                           platform::Access::read_write);
+  auto worker = reply->map(layout::worker_bytes(records), platform::Access::read_write);
   if (!worker) return tl::unexpected(worker.error());
   worker_ = std::move(*worker);
   const segment::WorkerMemory memory(worker_.data(), records);

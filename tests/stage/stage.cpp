@@ -52,20 +52,40 @@ Spent spent_by(pid_t pid) {
 Stage::Stage(StageOptions options) : root_(around_.system()) {
   ::alarm(kWatchdogSeconds);
   ::signal(SIGPIPE, SIG_IGN);  // a worker that ended is a finding, not the end of the test
-  std::vector<std::string> words = {FLOWDIRECTOR, options.verb};
+  words_ = {FLOWDIRECTOR, options.verb};
   if (!options.suite.empty()) {
     root_ = "suite";
     const fs::path file = around_.directory() / "suite" / "suite.toml";
     fs::create_directories(file.parent_path() / "out");
     std::ofstream(file) << "schema = 1\n[suite]\nname = \"suite\"\n" << options.suite;
-    words.push_back(file.native());
+    words_.push_back(file.native());
   }
   const std::vector<std::string> usual = {"--system", around_.system(), "--runtime-dir",
                                           around_.runtime().native(), "-v"};
-  words.insert(words.end(), usual.begin(), usual.end());
-  words.insert(words.end(), options.more.begin(), options.more.end());
-  director_.emplace(words, (around_.directory() / "said").native(), options.limits);
-  wait_until_said("director of system");
+  words_.insert(words_.end(), usual.begin(), usual.end());
+  words_.insert(words_.end(), options.more.begin(), options.more.end());
+  REQUIRE(start_director(options.limits) == 0);
+}
+
+int Stage::start_director(const Limits& limits) {
+  director_.emplace(words_, (around_.directory() / "said").native(), limits);
+  const auto starts = [this] { return times_said("director of system"); };
+  for (const std::size_t before = starts(); starts() == before;) {
+    if (director_->has_ended()) return director_->wait();
+    ::sched_yield();
+  }
+  connect();
+  return 0;
+}
+
+void Stage::kill_director() {
+  director_->signal(SIGKILL);
+  REQUIRE(director_->wait() == 128 + SIGKILL);
+  maker_.reset();
+  operator_.reset();
+}
+
+void Stage::connect() {
   operator_.emplace(socket());
   REQUIRE(operator_->prove_operator(around_.runtime()).ok());
   maker_.emplace(socket());
@@ -87,6 +107,13 @@ void Stage::stop() {
   CHECK((code == 0 || code == 1));  // 1: a script was ended
   CHECK(around_.segments() == std::vector<std::string>{});
   CHECK_FALSE(fs::exists(socket()));
+}
+
+std::size_t Stage::times_said(const std::string& text) const {
+  const std::string all = said();
+  std::size_t times = 0;
+  for (auto at = all.find(text); at != std::string::npos; at = all.find(text, at + 1)) ++times;
+  return times;
 }
 
 std::string Stage::said() const {

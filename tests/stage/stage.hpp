@@ -50,6 +50,11 @@ class Stage {
   [[nodiscard]] bool director_has_ended() { return director_->has_ended(); }
   [[nodiscard]] int wait_for_director() { return director_->wait(); }
 
+  // SIGKILL. Its connections are gone with it.
+  void kill_director();
+  // Another one of the same system, with other limits; its exit code if it does not stay, else 0.
+  [[nodiscard]] int start_director(const Limits& limits);
+
   // Of scope SYSTEM/NAME, or of the suite's own scope.
   [[nodiscard]] AttachOptions place(const std::string& scope = {});
   [[nodiscard]] Session attach(const std::string& scope = {});
@@ -73,6 +78,7 @@ class Stage {
   [[nodiscard]] Looked ctl(const std::vector<std::string>& words) const;
   // What the director has said on its standard error.
   [[nodiscard]] std::string said() const;
+  [[nodiscard]] std::size_t times_said(const std::string& text) const;
   void wait_until_said(const std::string& text);
 
   // The director answers, fsck finds nothing, /dev/shm holds the names of what lives and no other,
@@ -82,10 +88,12 @@ class Stage {
   void stop();
 
  private:
+  void connect();
   [[nodiscard]] std::vector<nlohmann::json> list(const std::string& what);
 
   Surroundings around_;
   std::string root_;
+  std::vector<std::string> words_;  // the director's command line
   std::optional<Process> director_;
   std::optional<RawClient> operator_;
   std::optional<RawClient> maker_;  // a worker of the suite's scope
