@@ -10,15 +10,17 @@
 #include <list>
 #include <thread>
 
+#include "../stage/confined.hpp"
 #include "../stage/stage.hpp"
-#include "confined.hpp"
 
 namespace sessionblocks::limits {
 namespace {
 
+using stage::kNotPermitted;
 using stage::Link;
 using stage::Process;
 using stage::RawClient;
+using stage::run_hidden;
 using stage::Stage;
 using stage::StageOptions;
 

@@ -1,19 +1,17 @@
 // A full /dev/shm and a full quota: errors, never SIGBUS, and nothing that was there is lost.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 
 #include "../flowlog/support.hpp"
+#include "../stage/confined.hpp"
 #include "../stage/stage.hpp"
-#include "confined.hpp"
 #include "flowlog/verify.hpp"
 
 namespace sessionblocks::limits {
 namespace {
 
+using stage::Balloon;
+using stage::enter_small_shm;
+using stage::run_hidden;
 using stage::Stage;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
@@ -22,33 +20,6 @@ template <typename T>
 Errc code(const Result<T>& result) {
   return result ? Errc{} : result.error().code();
 }
-
-// All the room that /dev/shm has left, and the room back.
-class Balloon {
- public:
-  Balloon() : fd_(::open(kPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {}
-  ~Balloon() {
-    ::close(fd_);
-    ::unlink(kPath);
-  }
-  Balloon(const Balloon&) = delete;
-  Balloon& operator=(const Balloon&) = delete;
-
-  void blow_up() const {
-    while (true) {
-      struct statvfs shm {};
-      REQUIRE(::statvfs("/dev/shm", &shm) == 0);
-      const off_t room = static_cast<off_t>(shm.f_bavail * shm.f_frsize);
-      if (room == 0) return;
-      (void)::fallocate(fd_, 0, ::lseek(fd_, 0, SEEK_END), room);
-    }
-  }
-  void let_out() const { REQUIRE(::ftruncate(fd_, 0) == 0); }
-
- private:
-  static constexpr const char* kPath = "/dev/shm/balloon";
-  int fd_;
-};
 
 // Returns how many it was; none may fail.
 std::uint64_t read_all(const Block& block, int keys, std::uint64_t at_least) {

@@ -159,6 +159,14 @@ void Stage::create(const std::string& name, std::uint64_t quota_bytes) {
   REQUIRE(made);
 }
 
+void Stage::ask_without_waiting(const nlohmann::json& request) {
+  nlohmann::json numbered = request;
+  numbered["id"] = 1;
+  const auto bytes = encode_message(numbered);
+  REQUIRE(bytes);
+  maker_->send_bytes(*bytes);
+}
+
 void Stage::destroy(const std::string& name) {
   REQUIRE(operator_->ask({{"op", "destroy"}, {"name", name}}).ok());
 }

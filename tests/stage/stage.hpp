@@ -63,6 +63,10 @@ class Stage {
   void create(const std::string& name, std::uint64_t quota_bytes = std::uint64_t{8} << 20U);
 
   void destroy(const std::string& name);
+  // As a worker of the suite's scope; the answer is never read.
+  void ask_without_waiting(const nlohmann::json& request);
+  [[nodiscard]] std::vector<std::string> segment_names() const { return around_.segments(); }
+  [[nodiscard]] std::string prefix() const { return around_.prefix(); }
 
   // Pids of attached workers; the director's own and the one that creates blocks are left out.
   [[nodiscard]] std::vector<pid_t> workers();

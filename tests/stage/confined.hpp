@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-namespace sessionblocks::limits {
+namespace sessionblocks::stage {
 
 // What `prepare` answers where this machine does not permit it; the case is passed over then.
 inline constexpr int kNotPermitted = 77;
@@ -17,4 +17,19 @@ void run_hidden(const std::string& tag, const std::function<int()>& prepare);
 // For `prepare`: /dev/shm becomes a tmpfs of this size, seen by this process and its children only.
 [[nodiscard]] int enter_small_shm(std::uint64_t bytes);
 
-}  // namespace sessionblocks::limits
+// All the room that /dev/shm has left, and the room back. Only in a small one.
+class Balloon {
+ public:
+  Balloon();
+  ~Balloon();
+  Balloon(const Balloon&) = delete;
+  Balloon& operator=(const Balloon&) = delete;
+
+  void blow_up() const;
+  void let_out() const;
+
+ private:
+  int fd_;
+};
+
+}  // namespace sessionblocks::stage

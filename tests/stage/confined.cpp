@@ -3,15 +3,16 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <filesystem>
 
-#include "../stage/process.hpp"
+#include "process.hpp"
 
-namespace sessionblocks::limits {
+namespace sessionblocks::stage {
 namespace {
 
 bool write_file(const char* path, const std::string& text) {
@@ -36,9 +37,9 @@ bool enter_mount_namespace() {
 }  // namespace
 
 void run_hidden(const std::string& tag, const std::function<int()>& prepare) {
-  ::alarm(stage::kWatchdogSeconds);
+  ::alarm(kWatchdogSeconds);
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").native();
-  stage::Process inner([&](stage::Link& link) {
+  Process inner([&](Link& link) {
     ::alarm(0);  // the case has a watchdog of its own
     link.redirect_output();
     if (const int code = prepare(); code != 0) return code;
@@ -64,4 +65,33 @@ int enter_small_shm(std::uint64_t bytes) {
   return entered ? 0 : kNotPermitted;
 }
 
-}  // namespace sessionblocks::limits
+namespace {
+constexpr const char* kBalloon = "/dev/shm/balloon";
+}  // namespace
+
+Balloon::Balloon() : fd_(::open(kBalloon, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+  struct statvfs shm {};
+  REQUIRE(::statvfs("/dev/shm", &shm) == 0);
+  REQUIRE(std::uint64_t{shm.f_blocks} * shm.f_frsize <= (std::uint64_t{64} << 20U));
+}
+
+Balloon::~Balloon() {
+  ::close(fd_);
+  ::unlink(kBalloon);
+}
+
+void Balloon::blow_up() const {
+  while (true) {
+    struct statvfs shm {};
+    REQUIRE(::statvfs("/dev/shm", &shm) == 0);
+    const auto room = static_cast<off_t>(shm.f_bavail * shm.f_frsize);
+    if (room == 0) return;
+    (void)::fallocate(fd_, 0, ::lseek(fd_, 0, SEEK_END), room);
+  }
+}
+
+void Balloon::let_out() const {
+  REQUIRE(::ftruncate(fd_, 0) == 0);
+}
+
+}  // namespace sessionblocks::stage
