@@ -116,7 +116,7 @@ class Lane {
   // A ring of the log's own, for what a worker left. Most of its cells are never touched.
   struct Kept {
     struct Free {
-      void operator()(RingCell* cells) const noexcept { std::free(cells); }
+      void operator()(RingCell* memory) const noexcept { std::free(memory); }
     };
     layout::LaneHead head{};
     std::unique_ptr<RingCell, Free> cells;
