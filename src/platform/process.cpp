@@ -160,7 +160,8 @@ Result<ProcessIdentity> ProcessIdentity::self() {
 
 bool ProcessIdentity::alive() const {
   const auto pidfd = open();
-  return pidfd ? !pidfd_ended(pidfd->get()) : !(pidfd.error() == Errc::gone);
+  if (pidfd) return !pidfd_ended(pidfd->get());
+  return !(pidfd.error() == Errc::gone) && !(pidfd.error() == Errc::invalid_argument);
 }
 
 Result<UniqueFd> ProcessIdentity::open() const {
