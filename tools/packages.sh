@@ -7,7 +7,7 @@ build_packages=(
   libcli11-dev libseccomp-dev libsodium-dev libxxhash-dev
 )
 # python3 and nodejs run as workers in the tests, as scripts of any language do.
-test_packages=("${build_packages[@]}" catch2 libbenchmark-dev python3 nodejs spin)
+test_packages=("${build_packages[@]}" catch2 libbenchmark-dev python3 nodejs spin patch)
 
 say() { printf '%s\n' "$*" >&2; }
 

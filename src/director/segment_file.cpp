@@ -54,7 +54,11 @@ Result<SegmentFile> SegmentFile::guarded(SharedSegment segment) {
 }
 
 Result<UniqueFd> SegmentFile::descriptor(Access access, OpenerThread& opener) const {
-  if (has_name_) return opener.open(segment_.name(), access);
+  if (has_name_) {
+    auto opened = opener.open(segment_.name(), access);
+    if (opened || !segment_.restore_mode()) return opened;
+    return opener.open(segment_.name(), access);
+  }
   const UniqueFd& kept = access == Access::read_write ? read_write_ : read_only_;
   if (!kept) return fail(Errc::gone, "segment " + segment_.name() + ": its name was removed");
   UniqueFd copy(::fcntl(kept.get(), F_DUPFD_CLOEXEC, 0));

@@ -92,8 +92,7 @@ Result<SharedSegment> SharedSegment::adopt(const std::string& name) {
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) {
     return fail(Errc::denied, "adopt segment " + name + ": not a file of this user");
   }
-  // Any holder of a descriptor who has the owner's uid may have changed the mode.
-  if ((status.st_mode & 07777) != kMode && ::fchmod(segment->fd(), kMode) != 0) {
+  if ((status.st_mode & 07777) != kMode && !segment->restore_mode()) {
     return fail_errno("restore the mode of segment", name);
   }
   return segment;
@@ -141,6 +140,10 @@ std::uint64_t SharedSegment::cut_back() const noexcept {
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size <= bytes_ || ::ftruncate(fd(), static_cast<off_t>(bytes_)) != 0) return 0;
   return size - bytes_;
+}
+
+bool SharedSegment::restore_mode() const noexcept {
+  return ::fchmod(fd(), kMode) == 0;
 }
 
 Result<Mapping> SharedSegment::map(Access access) const {

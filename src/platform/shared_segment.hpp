@@ -69,6 +69,9 @@ class SharedSegment {
   // Takes back what was added to the end of the file after this object was made; whoever mapped
   // that loses it. Returns how many bytes those were; 0 also when the system refused.
   [[nodiscard]] std::uint64_t cut_back() const noexcept;
+  // Any holder of a descriptor who has the owner's uid may have changed the mode, so that nobody
+  // could open the file by its name any more. False: the system refused.
+  [[nodiscard]] bool restore_mode() const noexcept;
 
   [[nodiscard]] Result<SegmentStatus> status() const { return segment_status(fd()); }
   [[nodiscard]] Result<Mapping> map(Access access) const;

@@ -14,6 +14,7 @@
 #include "platform/futex.hpp"
 #include "platform/membarrier.hpp"
 #include "platform/opener_thread.hpp"
+#include "platform/read_only_view.hpp"
 #include "platform/sandbox_selftest.hpp"
 #include "platform/shared_segment.hpp"
 #include "platform/socket.hpp"
@@ -149,8 +150,11 @@ TEST_CASE("without the sandbox the attacks succeed, so the test of it means some
   const std::set<std::string> always = {"make a read-only mapping writable",
                                         "reopen a read-only descriptor for writing",
                                         "truncate a granted descriptor"};
+  const bool has_view = static_cast<bool>(open_read_only_view("/dev/shm"));
+  if (!has_view) WARN("no mount namespace is to be had: read-only descriptors can be reopened");
   for (const AttackResult& result : report.attacks) {
     INFO(result.attack << ": " << result.detail);
+    if (!has_view && result.attack == "reopen a read-only descriptor for writing") continue;
     if (always.count(result.attack) != 0) {
       CHECK((result.refused || kernel_lacks(result.attack)));
     } else if (::geteuid() == 0) {
