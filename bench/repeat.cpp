@@ -1,7 +1,7 @@
 // sessionbench repeat OPERATION COUNT: one operation, COUNT times, on one hot key and nothing else,
 // for an instruction counter. What starting costs falls out as the difference of two counts.
+#include "embedded_block.hpp"
 #include "local.hpp"
-#include "workload.hpp"
 
 #include <cstdlib>
 
@@ -15,18 +15,8 @@ int run_repeat(const char* operation, const char* count) {
     std::fputs("sessionbench: repeat get|put|increment COUNT\n", stderr);
     return 2;
   }
-  auto system = SessionSystem::embedded();
-  if (!system) Workload::die(system.error());
-  BlockOptions options;
-  options.name = "hot";
-  options.kind = "shared";
-  options.quota_bytes = 16ULL << 20U;
-  if (auto created = system->create(options); !created) Workload::die(created.error());
-  auto session = system->attach("bench");
-  if (!session) Workload::die(session.error());
-  auto block = session->open("hot");
-  if (!block) Workload::die(block.error());
-  Workload workload(*session, *block, name, "key", 1);
+  EmbeddedBlock place(16ULL << 20U);
+  Workload workload(place.session(), place.block(), name, "key", 1);
   for (std::uint64_t i = 0; i < repeats; ++i) workload.run_once();
   return 0;
 }

@@ -36,7 +36,7 @@ class Workload {
   }
 
   void run_once() {
-    const Key key = keys_[order_[next_++ & (order_.size() - 1)]];
+    const Key& key = keys_[order_[next_++ & (order_.size() - 1)]];
     if (operation_ == "get") {
       const auto bytes = block_->get_into(key, buffer_);
       if (!bytes) die(bytes.error());

@@ -2,7 +2,9 @@
 # The long form of the crash tests, for every path through the data plane: a copy of all segments at
 # each instruction that changed a shared byte, recovered and checked; recovery killed at each of its
 # own; the victim stopped there while others work, then resumed or killed; and a real SIGKILL after
-# every instruction. A line per path; the last one is `violations: 0`. Needs ptrace.
+# every instruction. Then rollback, swap and fork: by a director that is stopped or killed at its
+# instructions, and beside a writer that is at any of its own. A line per path; the last one is
+# `violations: 0`. Needs ptrace.
 #
 #   tools/crash_matrix.sh [BUILD_FOLDER]        (default: build-test, as tools/test.sh builds it)
 #

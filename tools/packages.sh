@@ -4,10 +4,15 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   libboost-dev libexpected-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
-  libcli11-dev libseccomp-dev libsodium-dev libxxhash-dev
+  libcli11-dev libseccomp-dev libsodium-dev libxxhash-dev libzstd-dev libsqlite3-dev
 )
 # python3 and nodejs run as workers in the tests, as scripts of any language do.
 test_packages=("${build_packages[@]}" catch2 libbenchmark-dev python3 nodejs spin patch)
+# The stores that sessionbench peers measures, and what bench/plot draws with.
+bench_packages=(
+  "${build_packages[@]}" libbenchmark-dev liblmdb-dev libhiredis-dev redis-server memcached
+  robin-map-dev python3 python3-matplotlib
+)
 
 say() { printf '%s\n' "$*" >&2; }
 

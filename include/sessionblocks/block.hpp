@@ -10,17 +10,20 @@
 //   invalid_key      the key has 0 or more than 1,024 bytes
 //   gone, sealed, quarantined, wiped     the state of the block forbids it
 //   corrupt          shared bytes break an invariant
+//   unreachable      the block moved to another generation, or is about to, and the director that
+//                    lets us in there is away; denied: it does not let us in any more
 //   forked           this process is a fork of the one that attached
 //   reentrant        called from a callback of the same session
 //   audit_full       the audit ring is full and the block's policy is "fail"
 //   too_many         more threads use the session than it has lanes (32)
 // Operations that write can also return:
-//   read_only        the grant is "r"
+//   read_only        the grant is "r", or what a revocation has left
 //   out_of_memory    quota reached or /dev/shm full; the old value is still there
 //   value_too_large  no block of this quota could hold it
 //   overflow         an unsigned integer above INT64_MAX
 #pragma once
 
+#include <sessionblocks/block_link.hpp>
 #include <sessionblocks/error.hpp>
 #include <sessionblocks/key.hpp>
 #include <sessionblocks/value.hpp>
@@ -36,7 +39,8 @@
 
 namespace sessionblocks {
 
-class BlockHandle;  // src/session
+class BlockAt;  // checkpoint.hpp
+struct Checkpoint;
 
 // How long an entry lives. Default of a put: for ever; of increment and append: as before.
 struct Expiry {
@@ -90,16 +94,16 @@ class Block {
 
   // Reading. Absent or expired: not_found. Another type: wrong_type, which names both.
   template <EntryValue T>
-  [[nodiscard]] Result<Entry<T>> get(Key key) const;
+  [[nodiscard]] Result<Entry<T>> get(const Key& key) const;
   // Copies the value's bytes, whatever the type (integers and reals: 8, booleans: 1 byte,
   // little-endian). Returns their number. buffer_too_small: Error::needed_bytes(), nothing copied.
-  [[nodiscard]] Result<std::size_t> get_into(Key key, std::span<std::byte> buffer) const;
-  [[nodiscard]] Result<bool> contains(Key key) const;
+  [[nodiscard]] Result<std::size_t> get_into(const Key& key, std::span<std::byte> buffer) const;
+  [[nodiscard]] Result<bool> contains(const Key& key) const;
   // Zero copy: the bytes cannot be reused while the callback runs. They may be called again: when
   // the entry changed meanwhile, visit fails with conflict after the callback, whose work on
   // the bytes must then be thrown away.
   [[nodiscard]] Result<Version> visit(
-      Key key, const std::function<void(std::span<const std::byte>)>& callback) const;
+      const Key& key, const std::function<void(std::span<const std::byte>)>& callback) const;
   // One result per key, in order; cheaper than single gets when the block is larger than the cache.
   [[nodiscard]] std::vector<Result<Entry<Value>>> get_many(std::span<const Key> keys) const;
   // Every live entry whose key begins with `prefix`, in no order; false from the callback ends it.
@@ -110,40 +114,59 @@ class Block {
   // Live entries. Counts them: time grows with the number of slots.
   [[nodiscard]] Result<std::uint64_t> size() const;
 
+  // Checkpoints (checkpoint.hpp). The director takes and releases them for who opened the block for
+  // writing (read_only); everybody else may list them and read at them. exists: the name is taken;
+  // invalid_argument: no name; too_many: a block has 56; no_such_checkpoint; unreachable.
+  [[nodiscard]] Result<Checkpoint> take_checkpoint(std::string_view name);
+  [[nodiscard]] Result<void> release_checkpoint(std::string_view name);
+  // From now on the block is as that checkpoint shows it, for everybody who has it open, in one
+  // step: what was put, changed or erased since is changed back. Versions are not: an entry that is
+  // changed back has a new one. Later checkpoints end; this one and those before it stay. Writers
+  // wait while what differs is looked for, readers never.
+  [[nodiscard]] Result<void> roll_back(std::string_view name);
+  [[nodiscard]] Result<std::vector<Checkpoint>> checkpoints() const;  // the oldest first
+  [[nodiscard]] BlockAt at(Checkpoint checkpoint) const;              // shares this handle
+
   // Writing. Each returns the entry's new version unless it says otherwise.
-  [[nodiscard]] Result<Version> put(Key key, ValueView value, Expiry expiry = Expiry::never());
+  [[nodiscard]] Result<Version> put(const Key& key, const ValueView& value,
+                                    Expiry expiry = Expiry::never());
   // exists: there is one already (Error::version()).
-  [[nodiscard]] Result<Version> add(Key key, ValueView value, Expiry expiry = Expiry::never());
+  [[nodiscard]] Result<Version> add(const Key& key, const ValueView& value,
+                                    Expiry expiry = Expiry::never());
   // not_found: there is none.
-  [[nodiscard]] Result<Version> replace(Key key, ValueView value, Expiry expiry = Expiry::never());
+  [[nodiscard]] Result<Version> replace(const Key& key, const ValueView& value,
+                                        Expiry expiry = Expiry::never());
   // conflict: another version is there (Error::version()); not_found: there is none.
-  [[nodiscard]] Result<Version> compare_and_set(Key key, Version expected, ValueView value,
+  [[nodiscard]] Result<Version> compare_and_set(const Key& key, Version expected,
+                                                const ValueView& value,
                                                 Expiry expiry = Expiry::keep());
   // Adds to an integer; a new entry starts at 0. Returns the sum. overflow: nothing changed.
-  [[nodiscard]] Result<std::int64_t> increment(Key key, std::int64_t by = 1,
+  [[nodiscard]] Result<std::int64_t> increment(const Key& key, std::int64_t by = 1,
                                                Expiry expiry = Expiry::keep());
   // Adds to a real. overflow: the sum would not be finite.
-  [[nodiscard]] Result<double> increment_real(Key key, double by, Expiry expiry = Expiry::keep());
+  [[nodiscard]] Result<double> increment_real(const Key& key, double by,
+                                              Expiry expiry = Expiry::keep());
   // To text or bytes of the same type; a new entry starts empty. Returns the value's new size.
-  [[nodiscard]] Result<std::size_t> append(Key key, ValueView suffix,
+  [[nodiscard]] Result<std::size_t> append(const Key& key, const ValueView& suffix,
                                            Expiry expiry = Expiry::keep());
   // not_found: there is none. Works in a full block: an erase frees at least what it takes.
-  [[nodiscard]] Result<Version> erase(Key key);
+  [[nodiscard]] Result<Version> erase(const Key& key);
   template <EntryValue T>
-  [[nodiscard]] Result<Entry<T>> get_and_erase(Key key);
+  [[nodiscard]] Result<Entry<T>> get_and_erase(const Key& key);
   // Changes only when the entry expires.
-  [[nodiscard]] Result<Version> touch(Key key, Expiry expiry);
+  [[nodiscard]] Result<Version> touch(const Key& key, Expiry expiry);
 
   // Waits until the entry's version differs from `known` (Version{0}: until there is an entry).
   // Returns the version that is there, Version{0} when there is none now.
   // timed_out: the limit passed. cancelled: `stop` was requested.
-  [[nodiscard]] Result<Version> wait(Key key, Version known, std::chrono::milliseconds limit,
+  [[nodiscard]] Result<Version> wait(const Key& key, Version known, std::chrono::milliseconds limit,
                                      std::stop_token stop = {}) const;
-  [[nodiscard]] Result<ChangeFd> change_fd(Key key, Version known) const;
+  [[nodiscard]] Result<ChangeFd> change_fd(const Key& key, Version known) const;
 
  private:
   friend class Session;
-  std::shared_ptr<BlockHandle> handle_;
+  friend class FlowScope;
+  BlockLink link_;
 };
 
 }  // namespace sessionblocks

@@ -48,6 +48,13 @@ enum class Errc : std::uint16_t {
   malformed = 32,           // a message or file that cannot be read as what it should be
   unsupported = 33,         // this kernel or build lacks what the call needs; named
   no_such_checkpoint = 34,  // the block has no checkpoint of this name
+
+  reference_forged = 35,          // redeem: no reference of this system, or a changed one
+  reference_expired = 36,         // redeem: its lifetime has passed
+  reference_used = 37,            // redeem: it was good for one use
+  reference_wrong_audience = 38,  // redeem: it was made for another scope
+  reference_revoked = 39,         // redeem: who shared it has ended, or has lost these rights
+  join_conflict = 40,             // join: keys that both sides changed, and no policy for them
 };
 
 // The code's name as it appears in logs and JSON, e.g. "out_of_memory".

@@ -58,6 +58,17 @@ constexpr std::array kTexts = {
     Text{Errc::unsupported, "unsupported", "this kernel or build lacks it; see sessionctl doctor"},
     Text{Errc::no_such_checkpoint, "no_such_checkpoint",
          "list the block's checkpoints; it may have been released"},
+    Text{Errc::reference_forged, "reference_forged",
+         "pass it on exactly as share returned it, within the system that made it"},
+    Text{Errc::reference_expired, "reference_expired",
+         "have it shared again, with a longer lifetime if need be"},
+    Text{Errc::reference_used, "reference_used", "it was good for one use; have it shared again"},
+    Text{Errc::reference_wrong_audience, "reference_wrong_audience",
+         "have it shared with the scope that redeems it"},
+    Text{Errc::reference_revoked, "reference_revoked",
+         "have it shared again by a scope that may open the block so"},
+    Text{Errc::join_conflict, "join_conflict",
+         "both sides changed the same keys; give a policy for them"},
 };
 
 const Text* text_of(Errc code) noexcept {

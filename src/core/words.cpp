@@ -16,8 +16,8 @@ using Names = std::string_view;
 }  // namespace
 
 std::string_view word(BlockState state) noexcept {
-  return pick(state, std::array<Names, 6>{"untouched", "active", "sealed", "quarantined", "wiped",
-                                          "destroyed"});
+  return pick(state, std::array<Names, 7>{"untouched", "active", "sealed", "quarantined", "wiped",
+                                          "destroyed", "moving"});
 }
 std::string_view word(BlockKind kind) noexcept {
   return pick(kind, std::array<Names, 5>{"untouched", "private", "shared", "inherited", "forked"});
@@ -30,6 +30,14 @@ std::string_view word(FullRing policy) noexcept {
 }
 std::string_view word(Enforce enforce) noexcept {
   return pick(enforce, std::array<Names, 4>{"untouched", "cooperative", "swap", "kill"});
+}
+std::string_view word(AtEnd at_end) noexcept {
+  return pick(at_end,
+              std::array<Names, 6>{"untouched", "destroy", "heir", "snapshot", "elevate", "join"});
+}
+std::string_view word(JoinPolicy policy) noexcept {
+  return pick(policy, std::array<Names, 7>{"untouched", "refuse", "ours", "theirs", "add", "max",
+                                           "newest"});
 }
 std::string_view word(ScopeKind kind) noexcept {
   return pick(kind, std::array<Names, 5>{"untouched", "suite", "script", "worker", "flow"});

@@ -13,12 +13,24 @@ enum class BlockState : std::uint8_t {
   quarantined = 3,
   wiped = 4,
   destroyed = 5,
+  moving = 6,  // for a moment: its next generation takes over, and writers wait for it
 };
 
 enum class BlockKind : std::uint8_t { private_ = 1, shared = 2, inherited = 3, forked = 4 };
 enum class AuditLevel : std::uint8_t { full = 1, writes = 2, counted = 3 };
 enum class FullRing : std::uint8_t { wait = 1, fail = 2, count = 3 };
 enum class Enforce : std::uint8_t { cooperative = 1, swap = 2, kill = 3 };
+// What becomes of a block when its scope, its lifespan or its idle time has ended.
+enum class AtEnd : std::uint8_t { destroy = 1, heir = 2, snapshot = 3, elevate = 4, join = 5 };
+// What a join does with a key that both sides changed.
+enum class JoinPolicy : std::uint8_t {
+  refuse = 1,
+  ours = 2,    // the origin's
+  theirs = 3,  // the fork's
+  add = 4,
+  max = 5,
+  newest = 6,
+};
 enum class ScopeKind : std::uint8_t { suite = 1, script = 2, worker = 3, flow = 4 };
 enum class Rights : std::uint8_t { none = 0, read = 1, read_write = 2 };
 
@@ -46,6 +58,8 @@ enum class Op : std::uint8_t {
 [[nodiscard]] std::string_view word(AuditLevel level) noexcept;
 [[nodiscard]] std::string_view word(FullRing policy) noexcept;
 [[nodiscard]] std::string_view word(Enforce enforce) noexcept;
+[[nodiscard]] std::string_view word(AtEnd at_end) noexcept;
+[[nodiscard]] std::string_view word(JoinPolicy policy) noexcept;
 [[nodiscard]] std::string_view word(ScopeKind kind) noexcept;
 [[nodiscard]] std::string_view word(Rights rights) noexcept;
 [[nodiscard]] std::string_view word(Op op) noexcept;

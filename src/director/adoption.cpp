@@ -31,6 +31,16 @@ void unlink_all(const std::string& prefix, const std::set<std::string>& keep = {
   }
 }
 
+// What processes that live have mapped of what nobody shall see any more.
+void empty_all(const std::string& prefix, const std::set<std::string>& keep) {
+  const auto names = SharedSegment::list(prefix);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (keep.contains(name)) continue;
+    if (auto segment = SegmentFile::adopt(name)) static_cast<void>(segment->discard());
+  }
+}
+
 const layout::ControlSegment& control_in(const SegmentFile& file) {
   return *reinterpret_cast<const layout::ControlSegment*>(file.memory().data());
 }
@@ -120,12 +130,20 @@ class Adopter {
       SESSIONBLOCKS_CRASH("adopt.killed");
     }
     adopt_blocks();
+    registry_.holdings.keep_if([this](BlockId id, Generation generation) {
+      const StoredBlock* block = registry_.blocks.find(id);
+      return block != nullptr && block->generation == generation;
+    });
     // CRASH(adopt.blocks): what was half done to blocks is done; the rest is as it was.
     SESSIONBLOCKS_CRASH("adopt.blocks");
     adopt_workers();
-    // CRASH(adopt.workers): the dead are recovered; quarantined blocks are not settled again.
+    registry_.end_abandoned_flows();
+    registry_.revocations.adopt();  // now: what workers hold was given before
+    // CRASH(adopt.workers): the dead are recovered; what was asked of blocks may be half done.
     SESSIONBLOCKS_CRASH("adopt.workers");
-    registry_.settle_quarantined();
+    registry_.states.finish();
+    registry_.revocations.finish();
+    registry_.finish_hand_overs();
     if (registry_.workers.all().empty() || !registry_.scopes.has_root()) return false;
     // CRASH(adopt.settled): names without rows; the next adoption removes them.
     SESSIONBLOCKS_CRASH("adopt.settled");
@@ -193,7 +211,21 @@ class Adopter {
       const auto block =
           registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
       if (block) registry_.say(EventKind::adopted, "block " + name);
+      if (block) name_heir(*registry_.blocks.find(*block), declared);
     }
+  }
+
+  // As the suite file has it now, or the very scope that its maker named.
+  void name_heir(StoredBlock& block, const BlockSpec* declared) {
+    Ending& ending = block.ending;
+    if (declared != nullptr) ending.join = join_policies_of(*declared);
+    if (ending.at_end != sessionblocks::AtEnd::heir) return;
+    const Scope* heir = registry_.scopes.find(ending.heir);
+    ending.heir_path = heir != nullptr ? heir->path : "scope " + std::to_string(raw(ending.heir));
+    const bool is_declared = declared != nullptr && declared->heir;
+    if (!is_declared || (block.is_handed_over() && !block.is_changing_hands)) return;
+    ending.is_heir_by_path = true;
+    if (!block.is_changing_hands) ending.heir_path = path_of(*suite_, *declared->heir);
   }
 
   void adopt_workers() {
@@ -247,7 +279,8 @@ class Adopter {
            process.start_ticks == header.director_start_ticks;
   }
 
-  // What it had open stands in its own segment, where it can write: rights come from the grants.
+  // What it had open stands in its own segment, where it can write: its rights are those of the
+  // grants, or what control says of redeemed references, and no more than its process was given.
   void restore_opens(Worker& worker) {
     const Scope* scope = registry_.scopes.find(worker.scope);
     const std::string_view path = scope != nullptr ? scope->path : std::string_view("?");
@@ -269,7 +302,13 @@ class Adopter {
     const StoredBlock* block = registry_.blocks.find(id);
     const bool known = block != nullptr && block->segment && block->generation == generation;
     auto rights = sessionblocks::Rights::none;
-    if (known) rights = registry_.rights_through_any_name(*block, worker.scope);
+    if (known) {
+      rights = std::max(registry_.rights_through_any_name(*block, worker),
+                        registry_.references.rights_of(worker.id, open, id, generation));
+      // The rows of a process that has ended may be gone already, and what it left is put right.
+      const auto held = registry_.holdings.rights_of(worker.process, id, generation);
+      if (worker.process.alive()) rights = std::min(rights, held);
+    }
     if (known && worker.is_director) rights = sessionblocks::Rights::read_write;
     worker.opens[open] = OpenedBlock{id, generation, rights, !known};
     registry_.options.audit->block_opened(worker.id, open, id, generation,
@@ -288,6 +327,7 @@ class Adopter {
     for (const auto& [id, worker] : registry_.workers.all()) {
       known.insert(paths.worker_segment(id));
     }
+    empty_all(paths.segment_prefix, known);
     unlink_all(paths.segment_prefix, known);
   }
 
@@ -322,7 +362,7 @@ Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite) {
   std::unique_ptr<Registry> registry = std::move(*over);
   if (Adopter(*registry, suite).run()) return Adoption{std::move(registry), true};
   registry->say(EventKind::swept, "system " + options.paths.system, "nobody lives in it any more");
-  registry->remove_all();
+  registry->end_system();
   registry.reset();
   return create_fresh(std::move(options));
 }

@@ -29,6 +29,9 @@ class AuditSink {
   // Takes every record that the worker has published so far. It may live or be dead.
   virtual void drain_fully(WorkerId worker) = 0;
   virtual void worker_removed(WorkerId worker) = 0;
+  // Whether a record of this open was taken since this was asked last. What is not known counts:
+  // an answer of false must be true.
+  virtual bool take_used(WorkerId /*worker*/, unsigned /*open*/) { return true; }
   // Something that the director did and that belongs into the same log.
   virtual void note(std::string_view transition) = 0;
 };

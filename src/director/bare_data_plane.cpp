@@ -10,6 +10,16 @@
 namespace sessionblocks::director {
 namespace {
 
+class BareGeneration final : public NextGeneration {
+ public:
+  Result<void> advance(const Moment&) override { return {}; }
+  Result<void> advance_and_pin(const Moment&) override { return {}; }
+  Result<void> change_back_from(const Moment&) override { return {}; }
+  Result<void> change(const EntryBytes&) override { return {}; }
+  Result<void> remove(std::span<const std::byte>) override { return {}; }
+  void end() override {}
+};
+
 class BareDataPlane final : public DataPlane {
  public:
   Result<void> format_block(const BlockMemory& memory, std::uint64_t hash_seed,
@@ -58,6 +68,16 @@ class BareDataPlane final : public DataPlane {
                                 std::span<const std::uint64_t>, std::span<const Holder>) override {
     return {};
   }
+  Result<void> show_at(const BlockMemory&, const Moment&, const TakeEntry&) override { return {}; }
+  bool is_unchanged_since(const BlockMemory&, std::uint64_t) override { return true; }
+  Result<void> fill(const FillPlace&, const EntrySource&) override {
+    return fail(Errc::unsupported, "a data plane without memory");
+  }
+  std::unique_ptr<NextGeneration> next_generation(const BlockMemory&, const FillPlace&,
+                                                  Room) override {
+    return std::make_unique<BareGeneration>();
+  }
+  Result<MergeReport> merge(const MergePlan&, NextGeneration*) override { return MergeReport{}; }
   void forget(BlockId, Generation) override {}
 };
 

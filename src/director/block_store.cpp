@@ -65,7 +65,7 @@ std::string StoredBlock::text() const {
   return "block " + policy.name + " (" + std::to_string(raw(id)) + ")";
 }
 
-Result<BlockId> BlockStore::create(const BlockRequest& request) {
+Result<BlockId> BlockStore::create(const BlockRequest& request, const Fill& fill) {
   const bool has_memory = request.policy.kind != BlockKind::inherited;
   if (has_memory) {
     if (auto checked = check_quota(request.quota_bytes, request.policy.name); !checked) {
@@ -78,16 +78,26 @@ Result<BlockId> BlockStore::create(const BlockRequest& request) {
   block.id = *id;
   block.policy = request.policy;
   block.from = request.from;
+  block.origin = request.origin;
+  block.permits = request.permits;
   block.audit = request.audit;
+  block.enforce = request.enforce;
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
-  if (request.lifespan_ms != 0) block.ends_at_ms = boottime_ms() + request.lifespan_ms;
+  block.last_used_ms = boottime_ms();
+  block.ending = request.ending;
+  if (request.lifespan_ms != 0) block.ends_at_ms = block.last_used_ms + request.lifespan_ms;
   if (has_memory) {
     if (auto made = make_memory(block, kFirstTableId); !made) return tl::unexpected(made.error());
   }
+  if (auto filled = fill ? fill(block) : Result<void>(); !filled) {
+    unlink(block);
+    return tl::unexpected(filled.error());
+  }
+  // CRASH(create.filled): as create.formatted, with entries.
+  SESSIONBLOCKS_CRASH("create.filled");
   const auto row = publish(block, request);
   if (!row) {
-    if (block.segment) block.segment->unlink();
-    if (block.readers) block.readers->unlink();
+    unlink(block);
     return tl::unexpected(row.error());
   }
   // CRASH(create.published): a whole block of which nobody was told; adoption takes it.
@@ -95,6 +105,12 @@ Result<BlockId> BlockStore::create(const BlockRequest& request) {
   block.row = *row;
   insert(std::move(block));
   return *id;
+}
+
+// Its names go; what is mapped stays.
+void BlockStore::unlink(StoredBlock& block) noexcept {
+  if (block.segment) block.segment->unlink();
+  if (block.readers) block.readers->unlink();
 }
 
 // On an error no name is left.
@@ -110,8 +126,7 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
                                      align_up(sizeof(layout::ReadersSegment), 4'096), parts_.naming,
                                      parts_.opener);
   const auto undo = [&block](const Error& error) {
-    block.segment->unlink();
-    if (block.readers) block.readers->unlink();
+    unlink(block);
     return tl::unexpected(error);
   };
   if (!readers) return undo(readers.error());
@@ -141,12 +156,16 @@ Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockR
   fields.reserved_bytes = block.reserved_bytes();
   fields.quota_bytes = block.quota_bytes;
   fields.ends_at_ms = block.ends_at_ms;
+  fields.idle_ms = block.ending.idle_ms;
+  fields.at_end = block.ending.at_end;
+  fields.heir = block.ending.heir;
   fields.owner = block.policy.owner;
   fields.first_table_id = kFirstTableId;
   fields.permits = request.permits;
   fields.name = block.policy.name;
   const auto origins = named(block.from);
-  if (!origins.empty()) fields.origin = origins.front()->id;
+  fields.origin = block.origin;
+  if (block.origin == BlockId{} && !origins.empty()) fields.origin = origins.front()->id;
   return parts_.control.publish(fields);
 }
 
@@ -163,21 +182,42 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
   block.id = life.id();
   block.generation = life.generation();
   block.state = life.state();
+  block.is_joining = stored.goal == layout::kGoalJoin;
+  if (block.state == BlockState::moving &&
+      !block.is_joining) {  // its next generation was not published
+    block.state = BlockState::active;
+    parts_.control.change_life(row,
+                               layout::LifeWord::make(block.id, block.generation, block.state));
+  }
   block.policy.name = text_of(stored.name);
   block.policy.kind =
       static_cast<BlockKind>((stored.policy.load(std::memory_order_relaxed) >> 16U) & 0xFFU);
   block.policy.owner = static_cast<ScopeId>(stored.owner_scope);
   block.policy.grants = grants;
   block.from = std::move(from);
+  if (block.policy.kind == BlockKind::forked) {
+    block.origin = static_cast<BlockId>(stored.origin_block);
+  }
   block.row = row;
   block.quota_bytes = stored.quota_bytes;
+  block.permits = stored.permits;
   block.reserved->store(stored.reserved_bytes.load(std::memory_order_relaxed),
                         std::memory_order_relaxed);
   block.audit =
       static_cast<sessionblocks::AuditLevel>(stored.policy.load(std::memory_order_relaxed) & 0xFFU);
+  block.enforce = static_cast<sessionblocks::Enforce>(
+      (stored.policy.load(std::memory_order_relaxed) >> 24U) & 0xFFU);
   block.ends_at_ms = stored.ends_at_ms;
   const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
-  const bool doomed = block.state == BlockState::destroyed || stored.goal != 0;
+  block.ending.idle_ms = stored.idle_ms;
+  block.ending.at_end = static_cast<sessionblocks::AtEnd>(
+      (stored.policy.load(std::memory_order_relaxed) >> 32U) & 0xFFU);
+  block.ending.heir = static_cast<ScopeId>(stored.heir_scope);
+  block.last_used_ms = boottime_ms();  // who used it while no director ran is not known
+  block.enforcing = stored.enforcing;
+  block.is_changing_hands = stored.goal == layout::kGoalHandOver;
+  const bool doomed = block.state == BlockState::destroyed ||
+                      (stored.goal != 0 && !block.is_changing_hands && !block.is_joining);
   if (expected != 0) {
     auto segment = SegmentFile::adopt(parts_.paths.block_segment(block.id, block.generation));
     auto readers = SegmentFile::adopt(parts_.paths.readers_segment(block.id, block.generation));
@@ -206,14 +246,108 @@ void BlockStore::begin_destroy(StoredBlock& block) noexcept {
   SESSIONBLOCKS_CRASH("destroy.state");
 }
 
-void BlockStore::quarantine(StoredBlock& block) noexcept {
-  block.state = BlockState::quarantined;
+void BlockStore::begin_hand_over(StoredBlock& block, ScopeId heir) noexcept {
+  layout::BlockRow& row = parts_.control.block(block.row);
+  row.heir_scope = raw(heir);
+  row.goal = layout::kGoalHandOver;
+  // CRASH(handover.goal): the goal and the heir stand, the owner is as before; adoption goes on.
+  SESSIONBLOCKS_CRASH("handover.goal");
+  block.ending.heir = block.policy.owner = heir;
+  block.ending.is_heir_by_path = false;
+  block.ending.idle_ms = 0;
+  block.ends_at_ms = 0;
+}
+
+void BlockStore::finish_hand_over(StoredBlock& block) noexcept {
+  layout::BlockRow& row = parts_.control.block(block.row);
+  row.idle_ms = 0;
+  row.ends_at_ms = 0;
+  row.owner_scope = raw(block.policy.owner);
+  // CRASH(handover.owned): the new owner and the goal; adoption does it again.
+  SESSIONBLOCKS_CRASH("handover.owned");
+  row.goal = 0;
+  block.is_changing_hands = false;
+}
+
+void BlockStore::begin_join(StoredBlock& fork) noexcept {
+  parts_.control.block(fork.row).goal = layout::kGoalJoin;
+  // CRASH(join.goal): the goal stands, its origin is as before; adoption withdraws the goal.
+  SESSIONBLOCKS_CRASH("join.goal");
+  change_state(fork, BlockState::moving);
+}
+
+void BlockStore::end_join(StoredBlock& fork) noexcept {
+  change_state(fork, BlockState::active);
+  // CRASH(join.withdrawn): active, and the goal stands; adoption withdraws it.
+  SESSIONBLOCKS_CRASH("join.withdrawn");
+  parts_.control.block(fork.row).goal = 0;
+  fork.is_joining = false;
+}
+
+void BlockStore::name_heir(StoredBlock& block, ScopeId heir) noexcept {
+  if (block.ending.heir == heir) return;
+  block.ending.heir = heir;
+  parts_.control.block(block.row).heir_scope = raw(heir);
+}
+
+void BlockStore::begin_enforcing(StoredBlock& block, std::uint32_t code) noexcept {
+  block.enforcing = code;
+  parts_.control.block(block.row).enforcing = code;
+  // CRASH(state.enforcing): how a change of state is enforced that has not begun, or is done;
+  // adoption enforces so what has begun.
+  SESSIONBLOCKS_CRASH("state.enforcing");
+}
+
+void BlockStore::change_state(StoredBlock& block, BlockState state) noexcept {
+  block.state = state;
   block.is_suspect = false;
-  parts_.control.change_life(
-      block.row, layout::LifeWord::make(block.id, block.generation, BlockState::quarantined));
-  // CRASH(quarantine.state): handles answer `quarantined`, a writer that looked before may still
-  // commit; adoption settles.
-  SESSIONBLOCKS_CRASH("quarantine.state");
+  parts_.control.change_life(block.row, layout::LifeWord::make(block.id, block.generation, state));
+  // CRASH(state.changed): handles answer by the new state, a writer that looked before may still
+  // commit, and a wiped block has its bytes; adoption settles, and wipes again.
+  SESSIONBLOCKS_CRASH("state.changed");
+}
+
+Result<StoredBlock> BlockStore::make_generation(const StoredBlock& block, Room room) {
+  constexpr std::uint32_t kMostGenerations = (1U << 24U) - 1;  // as LifeWord has bits for
+  auto& last = parts_.control.block(block.row).last_generation;
+  if (std::max(last, raw(block.generation)) >= kMostGenerations) {
+    return fail(Errc::too_many, "another generation of " + block.text());
+  }
+  last = std::max(last, raw(block.generation)) + 1;
+  StoredBlock next;
+  next.id = block.id;
+  next.generation = static_cast<Generation>(last);
+  next.policy = block.policy;
+  next.row = block.row;
+  next.quota_bytes = block.quota_bytes;
+  next.audit = block.audit;
+  if (auto made = make_memory(next, kFirstTableId); !made) return tl::unexpected(made.error());
+  if (room == Room::as_needed) return next;
+  if (auto kept = reserve_ahead(next, parts_.data_plane.used_bytes(block.memory())); !kept) {
+    unlink(next);
+    return tl::unexpected(kept.error());
+  }
+  return next;
+}
+
+StoredBlock BlockStore::publish_generation(StoredBlock& block, StoredBlock next,
+                                           BlockState state) noexcept {
+  StoredBlock old;
+  old.id = block.id;
+  old.generation = std::exchange(block.generation, next.generation);
+  old.policy = block.policy;
+  old.audit = block.audit;
+  old.reserved = std::exchange(block.reserved, next.reserved);
+  old.segment = std::exchange(block.segment, next.segment);
+  old.readers = std::exchange(block.readers, next.readers);
+  // What an old mapping may touch changes before its readers are told: one of the same size.
+  parts_.control.block(block.row).reserved_bytes.store(block.reserved_bytes(),
+                                                       std::memory_order_release);
+  change_state(block, state);
+  // CRASH(generation.published): the names of both generations; adoption empties the old one and
+  // removes them.
+  SESSIONBLOCKS_CRASH("generation.published");
+  return old;
 }
 
 std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
@@ -262,8 +396,8 @@ Result<std::uint64_t> BlockStore::reserve_ahead(StoredBlock& block, std::uint64_
   // CRASH(reserve.populated): memory that control does not count; the next reservation finds it.
   SESSIONBLOCKS_CRASH("reserve.populated");
   block.reserved->store(goal, std::memory_order_release);
-  // Before the block is published its row is somebody else's.
-  if (blocks_.contains(block.id)) {
+  // Before a block, or a generation of it, is published, its row is somebody else's.
+  if (find(block.id) == &block) {
     // V1 (release): the memory is there before anyone may use an offset below the new bound.
     parts_.control.block(block.row).reserved_bytes.store(goal, std::memory_order_release);
   }

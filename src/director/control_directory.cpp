@@ -12,7 +12,8 @@
 namespace sessionblocks::director {
 namespace {
 
-void copy_name(char (&to)[layout::kNameBytes], std::string_view name) noexcept {
+template <std::size_t kBytes>
+void copy_name(char (&to)[kBytes], std::string_view name) noexcept {
   std::memset(to, 0, sizeof to);
   std::memcpy(to, name.data(), std::min(name.size(), sizeof to - 1));
 }
@@ -31,6 +32,10 @@ Result<std::uint32_t> find_row(Row (&rows)[kCount], std::uint32_t& next, const c
 
 constexpr auto kIdIsZero = [](const auto& row) {
   return row.id.load(std::memory_order_relaxed) == 0;  // relaxed: only we write rows
+};
+
+constexpr auto kBlockIsZero = [](const auto& row) {
+  return row.block.load(std::memory_order_relaxed) == 0;  // relaxed: only we write rows
 };
 
 template <typename Id>
@@ -112,7 +117,8 @@ Result<std::uint32_t> ControlDirectory::publish(const BlockRowFields& fields) no
   const std::uint64_t policy = static_cast<std::uint64_t>(fields.audit) |
                                (static_cast<std::uint64_t>(fields.full_ring) << 8U) |
                                (static_cast<std::uint64_t>(fields.kind) << 16U) |
-                               (static_cast<std::uint64_t>(fields.enforce) << 24U);
+                               (static_cast<std::uint64_t>(fields.enforce) << 24U) |
+                               (static_cast<std::uint64_t>(fields.at_end) << 32U);
   // Relaxed: B1 below publishes them all.
   row.reserved_bytes.store(fields.reserved_bytes, std::memory_order_relaxed);
   row.segment_bytes.store(fields.segment_bytes, std::memory_order_relaxed);
@@ -120,8 +126,11 @@ Result<std::uint32_t> ControlDirectory::publish(const BlockRowFields& fields) no
   row.owner_scope = raw(fields.owner);
   row.quota_bytes = fields.quota_bytes;
   row.ends_at_ms = fields.ends_at_ms;
+  row.idle_ms = fields.idle_ms;
+  row.heir_scope = raw(fields.heir);
   row.created_ms = platform::realtime_ns() / 1'000'000;
   row.goal = 0;
+  row.enforcing = 0;
   row.origin_block = raw(fields.origin);
   row.first_table_id = fields.first_table_id;
   row.permits = fields.permits;
@@ -140,6 +149,9 @@ Result<std::uint32_t> ControlDirectory::publish(const ScopeRowFields& fields) no
   row.kind = static_cast<std::uint8_t>(fields.kind);
   row.ended = 0;
   row.slot = fields.slot;
+  row.worker = raw(fields.worker);
+  row.entry = fields.entry;
+  row.budget_bytes = fields.budget_bytes;
   row.started_ms = platform::realtime_ns() / 1'000'000;
   copy_name(row.name, fields.name);
   row.id.store(raw(fields.id), std::memory_order_release);  // B1
@@ -163,9 +175,7 @@ Result<std::uint32_t> ControlDirectory::publish(const WorkerRowFields& fields) n
 
 Result<std::uint32_t> ControlDirectory::publish(const CheckpointRowFields& fields) noexcept {
   const auto found =
-      find_row(segment_->checkpoints, next_checkpoint_row_, "checkpoint", [](const auto& row) {
-        return row.block.load(std::memory_order_relaxed) == 0;  // relaxed: only we write rows
-      });
+      find_row(segment_->checkpoints, next_checkpoint_row_, "checkpoint", kBlockIsZero);
   if (!found) return found;
   layout::CheckpointRow& row = checkpoint(*found);
   row.instant = fields.instant;
@@ -173,6 +183,61 @@ Result<std::uint32_t> ControlDirectory::publish(const CheckpointRowFields& field
   copy_name(row.name, fields.name);
   const std::uint64_t block = (std::uint64_t{raw(fields.block)} << 32U) | raw(fields.generation);
   row.block.store(block, std::memory_order_release);  // B1
+  return found;
+}
+
+Result<std::uint32_t> ControlDirectory::publish(const UsedReferenceRowFields& fields) noexcept {
+  const auto found = find_row(
+      segment_->used_references, next_used_reference_row_, "used reference", [](const auto& row) {
+        return row.nonce.load(std::memory_order_relaxed) == 0;  // relaxed: only we write
+      });
+  if (!found) return found;
+  layout::UsedReferenceRow& row = used_reference(*found);
+  row.ends_at_ms = fields.ends_at_ms;
+  row.block = raw(fields.block);
+  row.issuer = raw(fields.issuer);
+  row.nonce.store(fields.nonce, std::memory_order_release);  // B1
+  return found;
+}
+
+Result<std::uint32_t> ControlDirectory::publish(const RedeemedRowFields& fields) noexcept {
+  const auto found =
+      find_row(segment_->redeemed, next_redeemed_row_, "redeemed open", [](const auto& row) {
+        return row.worker.load(std::memory_order_relaxed) == 0;  // relaxed: only we write rows
+      });
+  if (!found) return found;
+  layout::RedeemedRow& row = redeemed(*found);
+  row.open = fields.open;
+  row.block = raw(fields.block);
+  row.generation = raw(fields.generation);
+  row.rights = static_cast<std::uint8_t>(fields.rights);
+  row.issuer = raw(fields.issuer);
+  row.worker.store(raw(fields.worker), std::memory_order_release);  // B1
+  return found;
+}
+
+Result<std::uint32_t> ControlDirectory::publish(const HoldingRowFields& fields) noexcept {
+  const auto found = find_row(segment_->holdings, next_holding_row_, "holding", kBlockIsZero);
+  if (!found) return found;
+  layout::HoldingRow& row = holding(*found);
+  row.start_ticks = fields.start_ticks;
+  row.pid = fields.pid;
+  row.scope = raw(fields.scope);
+  row.rights = static_cast<std::uint8_t>(fields.rights);
+  row.block.store(fields.block, std::memory_order_release);  // B1
+  return found;
+}
+
+Result<std::uint32_t> ControlDirectory::publish(const RevocationRowFields& fields) noexcept {
+  const auto found =
+      find_row(segment_->revocations, next_revocation_row_, "revocation", kBlockIsZero);
+  if (!found) return found;
+  layout::RevocationRow& row = revocation(*found);
+  row.left = static_cast<std::uint32_t>(fields.left);
+  row.enforcing = fields.enforcing;
+  row.revoked_ms = platform::realtime_ns() / 1'000'000;
+  copy_name(row.path, fields.path);
+  row.block.store(raw(fields.block), std::memory_order_release);  // B1
   return found;
 }
 
@@ -188,6 +253,20 @@ void ControlDirectory::withdraw_worker(std::uint32_t row) noexcept {
 
 void ControlDirectory::withdraw_checkpoint(std::uint32_t row) noexcept {
   checkpoint(row).block.store(0, std::memory_order_release);
+}
+
+void ControlDirectory::withdraw_used_reference(std::uint32_t row) noexcept {
+  used_reference(row).nonce.store(0, std::memory_order_release);
+}
+void ControlDirectory::withdraw_redeemed(std::uint32_t row) noexcept {
+  redeemed(row).worker.store(0, std::memory_order_release);
+}
+
+void ControlDirectory::withdraw_holding(std::uint32_t row) noexcept {
+  holding(row).block.store(0, std::memory_order_release);
+}
+void ControlDirectory::withdraw_revocation(std::uint32_t row) noexcept {
+  revocation(row).block.store(0, std::memory_order_release);
 }
 
 void ControlDirectory::change_life(std::uint32_t row, layout::LifeWord life) noexcept {

@@ -40,6 +40,9 @@ struct BlockRowFields {
   std::uint64_t reserved_bytes = 0;
   std::uint64_t quota_bytes = 0;
   std::uint64_t ends_at_ms = 0;
+  std::uint64_t idle_ms = 0;
+  sessionblocks::AtEnd at_end = sessionblocks::AtEnd::destroy;
+  ScopeId heir{};
   ScopeId owner{};
   BlockId origin{};
   std::uint32_t first_table_id = 0;
@@ -53,6 +56,9 @@ struct ScopeRowFields {
   sessionblocks::ScopeKind kind = sessionblocks::ScopeKind::suite;
   std::uint16_t slot = 0;
   std::string_view name;
+  WorkerId worker{};        // flow blocks
+  std::uint64_t entry = 0;  // flow blocks
+  std::uint64_t budget_bytes = 0;
 };
 
 // starting: a process that a director started, which may attach. attaching: any other, which is
@@ -83,6 +89,37 @@ struct CheckpointRowFields {
   std::string_view name;
 };
 
+struct UsedReferenceRowFields {
+  std::uint64_t nonce = 0;
+  std::uint64_t ends_at_ms = 0;
+  BlockId block{};
+  ScopeId issuer{};
+};
+
+struct RedeemedRowFields {
+  WorkerId worker{};
+  unsigned open = 0;
+  BlockId block{};
+  Generation generation{1};
+  sessionblocks::Rights rights = sessionblocks::Rights::none;
+  ScopeId issuer{};
+};
+
+struct HoldingRowFields {
+  std::uint64_t block = 0;  // as layout::HoldingRow has it
+  std::uint64_t start_ticks = 0;
+  pid_t pid = 0;
+  ScopeId scope{};
+  sessionblocks::Rights rights = sessionblocks::Rights::none;
+};
+
+struct RevocationRowFields {
+  BlockId block{};
+  sessionblocks::Rights left = sessionblocks::Rights::none;
+  std::uint32_t enforcing = 0;
+  std::string_view path;
+};
+
 class ControlDirectory {
  public:
   // Over formatted memory, which stays mapped as long as this lives.
@@ -104,10 +141,18 @@ class ControlDirectory {
   [[nodiscard]] Result<std::uint32_t> publish(const ScopeRowFields& fields) noexcept;
   [[nodiscard]] Result<std::uint32_t> publish(const WorkerRowFields& fields) noexcept;
   [[nodiscard]] Result<std::uint32_t> publish(const CheckpointRowFields& fields) noexcept;
+  [[nodiscard]] Result<std::uint32_t> publish(const UsedReferenceRowFields& fields) noexcept;
+  [[nodiscard]] Result<std::uint32_t> publish(const RedeemedRowFields& fields) noexcept;
+  [[nodiscard]] Result<std::uint32_t> publish(const HoldingRowFields& fields) noexcept;
+  [[nodiscard]] Result<std::uint32_t> publish(const RevocationRowFields& fields) noexcept;
   void withdraw_block(std::uint32_t row) noexcept;
   void withdraw_scope(std::uint32_t row) noexcept;
   void withdraw_worker(std::uint32_t row) noexcept;
   void withdraw_checkpoint(std::uint32_t row) noexcept;
+  void withdraw_used_reference(std::uint32_t row) noexcept;
+  void withdraw_redeemed(std::uint32_t row) noexcept;
+  void withdraw_holding(std::uint32_t row) noexcept;
+  void withdraw_revocation(std::uint32_t row) noexcept;
 
   // State and generation in one store; wakes whoever sleeps on the row.
   void change_life(std::uint32_t row, layout::LifeWord life) noexcept;
@@ -126,6 +171,18 @@ class ControlDirectory {
   [[nodiscard]] layout::CheckpointRow& checkpoint(std::uint32_t row) noexcept {
     return segment_->checkpoints[row];
   }
+  [[nodiscard]] layout::UsedReferenceRow& used_reference(std::uint32_t row) noexcept {
+    return segment_->used_references[row];
+  }
+  [[nodiscard]] layout::RedeemedRow& redeemed(std::uint32_t row) noexcept {
+    return segment_->redeemed[row];
+  }
+  [[nodiscard]] layout::HoldingRow& holding(std::uint32_t row) noexcept {
+    return segment_->holdings[row];
+  }
+  [[nodiscard]] layout::RevocationRow& revocation(std::uint32_t row) noexcept {
+    return segment_->revocations[row];
+  }
 
  private:
   layout::ControlSegment* segment_;
@@ -135,6 +192,10 @@ class ControlDirectory {
   std::uint32_t next_scope_row_ = 0;
   std::uint32_t next_worker_row_ = 0;
   std::uint32_t next_checkpoint_row_ = 0;
+  std::uint32_t next_used_reference_row_ = 0;
+  std::uint32_t next_redeemed_row_ = 0;
+  std::uint32_t next_holding_row_ = 0;
+  std::uint32_t next_revocation_row_ = 0;
 };
 
 }  // namespace sessionblocks::director

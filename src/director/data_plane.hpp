@@ -15,6 +15,9 @@
 
 #include "core/ids.hpp"
 #include "core/words.hpp"
+#include "segment/loader.hpp"
+#include "segment/merge.hpp"
+#include "segment/moment.hpp"
 
 namespace sessionblocks::director {
 
@@ -49,6 +52,52 @@ inline constexpr unsigned kNoOpen = 0xFFFF;
 struct Holder {
   WorkerMemory worker;
   unsigned open = 0;
+};
+
+using segment::EntryBytes;
+using segment::Moment;
+using TakeEntry = std::function<Result<void>(const EntryBytes&)>;
+// Hands out entries until there are none left, or `put` fails.
+using EntrySource = std::function<Result<void>(const TakeEntry& put)>;
+
+// A block that was formatted and that nobody has opened, and the lane of the director whose ring
+// the log hears of its entries by.
+struct FillPlace {
+  BlockMemory block;
+  WorkerMemory own;
+  unsigned open = 0;
+  std::function<void()> drain;  // the ring is full
+  // What it will hold is about as much as this block does; null: nothing is known.
+  const BlockMemory* like = nullptr;
+};
+
+// What a fork changed since both sides were one: segment/merge.hpp.
+using segment::MergeReport;
+struct MergePlan {
+  BlockMemory origin;
+  Moment origin_base;
+  BlockMemory fork;
+  Moment fork_base;
+  std::uint64_t now_ms = 0;
+  segment::PolicyOfKey policy_of;
+};
+
+// What memory is made ready for it at once: as much as the present one uses, or none beforehand.
+enum class Room : std::uint8_t { as_before, as_needed };
+
+// The next generation of a block in the making: segment/rebuild.hpp. Errors: out_of_memory,
+// corrupt.
+class NextGeneration {
+ public:
+  virtual ~NextGeneration() = default;
+  virtual Result<void> advance(const Moment& moment) = 0;
+  virtual Result<void> advance_and_pin(const Moment& moment) = 0;
+  virtual Result<void> change_back_from(const Moment& now) = 0;
+  // On top of what was copied.
+  virtual Result<void> change(const EntryBytes& entry) = 0;
+  virtual Result<void> remove(std::span<const std::byte> key) = 0;
+  // Nothing is done with it afterwards.
+  virtual void end() = 0;
 };
 
 struct RecoveryReport {
@@ -94,6 +143,19 @@ class DataPlane {
   virtual Result<void> keep_checkpoints(const BlockMemory& block, const WorkerMemory& own,
                                         std::span<const std::uint64_t> instants,
                                         std::span<const Holder> holders) = 0;
+  // Hands out every entry that was there at the instant of a checkpoint that is held, or is there
+  // while nobody writes. corrupt; an error of `take` ends it.
+  virtual Result<void> show_at(const BlockMemory& block, const Moment& moment,
+                               const TakeEntry& take) = 0;
+  // Whether nothing was committed after the instant of a checkpoint that is held. False also when
+  // it cannot be told.
+  virtual bool is_unchanged_since(const BlockMemory& block, std::uint64_t instant) = 0;
+  // Versions are the new block's own. out_of_memory; invalid_key; what the source says.
+  virtual Result<void> fill(const FillPlace& place, const EntrySource& source) = 0;
+  virtual std::unique_ptr<NextGeneration> next_generation(const BlockMemory& present,
+                                                          const FillPlace& place, Room room) = 0;
+  // Into a generation of the origin; none: what would become of it. corrupt; what that says.
+  virtual Result<MergeReport> merge(const MergePlan& plan, NextGeneration* into) = 0;
   // The block's memory is about to be unmapped.
   virtual void forget(BlockId block, Generation generation) = 0;
 };

@@ -92,7 +92,8 @@ void Director::Core::finish() {
   listener_watch_.end();
   listener_.reset();
   housekeeping_.end();
-  if (registry) registry->remove_all();
+  // One that has not begun has nothing to keep: what it made of DataBlocks is in them.
+  if (registry) is_directing_ ? registry->end_system() : registry->remove_all();
   // CRASH(stop.unlinked): files of a system that is over; the next director, sweep or clean removes
   // them.
   SESSIONBLOCKS_CRASH("stop.unlinked");
@@ -218,7 +219,7 @@ void Director::Core::send_unmap(const Worker& worker, unsigned open) {
 // Often while blocks grow, rarely when nothing happens.
 void Director::Core::housekeep() {
   constexpr std::chrono::milliseconds kShortest{5};
-  constexpr std::chrono::milliseconds kLongest{100};
+  constexpr std::chrono::milliseconds kLongest{200};
   const bool grew = registry->housekeep();
   nap_ = grew ? kShortest : std::min(nap_ * 2, kLongest);
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });

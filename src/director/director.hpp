@@ -27,10 +27,13 @@ namespace sessionblocks::director {
 struct DirectorOptions {
   std::string system = "default";
   std::filesystem::path runtime_directory;  // empty: the usual one (runtime_paths.hpp)
+  std::filesystem::path state_directory;    // empty: in the runtime folder (state_folder.hpp)
   std::optional<Suite> suite;               // checked before; none: an empty system of this name
   std::string root;                         // name of the root scope without a suite; empty: system
   Naming naming = Naming::named;
   std::uint64_t ring_records = layout::kDefaultRingRecords;  // where the suite says nothing
+  // For the quotas of all blocks; 0: no bound. None: what the director before it had, or no bound.
+  std::optional<std::uint64_t> budget_bytes;
   Confinement confinement = Confinement::sandbox;
   std::chrono::milliseconds grace{5'000};  // between SIGTERM and SIGKILL
   bool ends_with_suite = false;            // "run"; else it goes on without scripts

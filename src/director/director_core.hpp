@@ -38,6 +38,7 @@ class Director::Core {
 
   // director_start.cpp
   [[nodiscard]] Result<void> take_lock();
+  [[nodiscard]] Result<void> take_state() const;
   [[nodiscard]] Result<void> take_system(bool& goes_on);
   [[nodiscard]] Result<void> listen();
   [[nodiscard]] Result<void> start_scripts(bool goes_on);
@@ -77,7 +78,8 @@ class Director::Core {
   bool is_stopping_ = false;
   bool is_suite_done_ = false;
   bool is_finished_ = false;
-  bool must_stay_ = false;  // an earlier director's system, which this one cannot take over
+  bool is_directing_ = false;  // it has begun: blocks, scripts
+  bool must_stay_ = false;     // an earlier director's system, which this one cannot take over
 };
 
 }  // namespace sessionblocks::director

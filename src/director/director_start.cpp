@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/crash_point.hpp"
+#include "director/declared_blocks.hpp"
 #include "director/director_core.hpp"
 #include "platform/user.hpp"
 
@@ -36,6 +37,7 @@ Result<void> Director::Core::start() {
   if (auto taken = take_lock(); !taken) return taken;
   // CRASH(start.locked): a lock that ended with us, and perhaps a folder.
   SESSIONBLOCKS_CRASH("start.locked");
+  if (auto kept = take_state(); !kept) return kept;
   auto loaded = OperatorKey::load_or_create(paths.operator_key());
   if (!loaded) return tl::unexpected(loaded.error());
   key = *loaded;
@@ -48,6 +50,7 @@ Result<void> Director::Core::start() {
   if (auto watched = watch_adopted(); !watched) return watched;
   if (auto started = start_scripts(goes_on); !started) return started;
   must_stay_ = false;
+  is_directing_ = true;
   // CRASH(start.scripts): all scripts run; adoption takes them over.
   SESSIONBLOCKS_CRASH("start.scripts");
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
@@ -68,6 +71,15 @@ Result<void> Director::Core::take_lock() {
     if (auto made = paths.make(users_.size() > 1 ? 0711 : 0700); !made) return made;
   }
   return fail(Errc::already_running, "lock " + paths.lock().native() + ": it keeps changing hands");
+}
+
+Result<void> Director::Core::take_state() const {
+  const StateFolder state(paths.state());
+  if (!options.state_directory.empty()) {
+    if (auto led = state.lead_to(options.state_directory); !led) return led;
+  }
+  state.remove_unfinished();
+  return {};
 }
 
 Result<void> Director::Core::take_system(bool& goes_on) {
@@ -92,7 +104,12 @@ Result<void> Director::Core::take_system(bool& goes_on) {
     if (!root) return tl::unexpected(root.error());
   }
   if (auto own = registry->attach_director(*self); !own) return own;
-  if (goes_on) registry->adopt_checkpoints();
+  if (goes_on) {
+    registry->adopt_checkpoints();
+    registry->forks.finish();
+    registry->states.finish();
+    registry->revocations.finish();
+  }
   registry->on_unmap = [this](const Worker& worker, unsigned open) { send_unmap(worker, open); };
   if (options.naming == Naming::named) {
     for (const std::string& system : sweep_dead_systems(paths)) {
@@ -112,6 +129,8 @@ RegistryOptions Director::Core::registry_options() const {
   made.paths = paths;
   made.naming = options.naming;
   made.ring_records = options.suite ? options.suite->director.ring_records : options.ring_records;
+  made.budget_bytes = options.budget_bytes;
+  if (options.suite) made.budgets = budgets_of(*options.suite);
   made.data_plane = options.data_plane;
   made.make_audit = options.make_audit;
   made.events = options.events;
@@ -140,11 +159,18 @@ RequestContext Director::Core::request_context() {
   const auto may_create = [this](std::string_view script, std::string_view block) {
     return may_create_block(options.suite ? &*options.suite : nullptr, script, block);
   };
+  const auto blocks_of = [this](const Scope& flow) {
+    const Scope* script = registry->scopes.script_of(flow.id);
+    return options.suite ? blocks_of_flow(*options.suite, script, flow)
+                         : std::vector<BlockRequest>{};
+  };
   return RequestContext{
       .registry = *registry,
       .key = key,
       .may_create = may_create,
+      .blocks_of_flow = blocks_of,
       .makes_scopes = options.makes_scopes,
+      .has_suite = options.suite.has_value(),
       .started_as =
           [this](const Client& client) {
             return runner_ ? runner_->started_as(client.process) : std::nullopt;
@@ -156,6 +182,14 @@ RequestContext Director::Core::request_context() {
         if (runner_) return runner_->end_scope(scope, "an operator asked for it");
         return fail(Errc::invalid_argument, "end_scope: this system runs no suite");
       },
+      .start_script = [this](const StartRequest& request) -> Result<std::string> {
+        if (runner_) return runner_->start_on_request(request);
+        return fail(Errc::unsupported, "start a script: this system runs no suite");
+      },
+      .script_status =
+          [this](const std::string& script, std::uint64_t number) {
+            return runner_ ? runner_->status_of(script, number) : StartStatus{};
+          },
       .stop = [this] { loop.post([this] { begin_stop(); }); }};
 }
 
@@ -177,7 +211,7 @@ Result<void> Director::Core::start_scripts(bool goes_on) {
 Result<void> Director::Core::watch_adopted() {
   std::vector<WorkerId> ended;
   for (auto& [id, worker] : registry->workers.all()) {
-    if (worker.state != WorkerState::attached) continue;
+    if (worker.state != WorkerState::attached || worker.process.pid == ::getpid()) continue;
     auto pidfd = worker.process.open();
     if (pidfd) {
       watch_worker(id, std::move(*pidfd));

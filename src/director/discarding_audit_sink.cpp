@@ -1,3 +1,5 @@
+#include <array>
+#include <bitset>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -8,6 +10,7 @@
 
 #include "director/audit_sink.hpp"
 #include "layout/worker.hpp"
+#include "lockfree/audit_ring.hpp"
 
 namespace sessionblocks::director {
 namespace {
@@ -20,7 +23,7 @@ class DiscardingAuditSink final : public AuditSink {
 
   void worker_added(const WorkerMemory& worker, std::string_view /*scope*/) override {
     const std::lock_guard lock(mutex_);
-    workers_[worker.id] = worker;
+    workers_[worker.id].memory = worker;
   }
   void block_opened(WorkerId, unsigned, BlockId, Generation, std::string_view) override {}
   void drain_fully(WorkerId worker) override {
@@ -32,22 +35,70 @@ class DiscardingAuditSink final : public AuditSink {
     const std::lock_guard lock(mutex_);
     workers_.erase(worker);
   }
+  // Records are looked at only where somebody asks: from the first question on.
+  bool take_used(WorkerId worker, unsigned open) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = workers_.find(worker);
+    if (found == workers_.end() || open >= layout::kOpens) return true;
+    Watched& watched = found->second;
+    const bool is_used = !watched.is_asked_for || watched.used.test(open);
+    watched.is_asked_for = true;
+    watched.used.reset(open);
+    return is_used;
+  }
   void note(std::string_view /*transition*/) override {}
 
  private:
+  struct Watched {
+    WorkerMemory memory;
+    std::bitset<layout::kOpens> used;  // by records since somebody asked
+    bool is_asked_for = false;
+  };
+
   // Whether there was anything.
-  static bool drain(const WorkerMemory& memory) {
+  static bool drain(Watched& watched) {
+    const WorkerMemory& memory = watched.memory;
     bool any = false;
     for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
       auto& head = *reinterpret_cast<layout::LaneHead*>(memory.segment.data() +
                                                         layout::lane_at(lane, memory.ring_records));
       // A forged index only makes a worker forget its own records, which nobody here keeps.
       const std::uint64_t written = head.ring_written.load(std::memory_order_acquire);
-      if (written == head.ring_drained.load(std::memory_order_relaxed)) continue;
+      const std::uint64_t drained = head.ring_drained.load(std::memory_order_relaxed);
+      if (written == drained) continue;
+      if (watched.is_asked_for) look(watched, lane, drained, written);
       head.ring_drained.store(written, std::memory_order_release);
       any = true;
     }
     return any;
+  }
+
+  // Every cell between was published. What an honest worker cannot have written says nothing, so
+  // that everything may have been used.
+  static void look(Watched& watched, unsigned lane, std::uint64_t from, std::uint64_t written) {
+    const WorkerMemory& memory = watched.memory;
+    std::byte* const base = memory.segment.data() + layout::lane_at(lane, memory.ring_records);
+    const AuditRingReader ring(*reinterpret_cast<layout::LaneHead*>(base),
+                               reinterpret_cast<const RingCell*>(base + layout::kLaneHeadBytes +
+                                                                 layout::kLaneCounterBytes),
+                               memory.ring_records);
+    if (written - from > ring.capacity()) {
+      watched.used.set();
+      return;
+    }
+    std::array<RingCell, 256> cells;
+    while (from < written) {
+      const auto count = std::min<std::uint64_t>(written - from, cells.size());
+      ring.copy(from, std::span(cells).first(count));
+      std::uint64_t at = 0;
+      while (at < count) {
+        const RingCell& record = cells[at];
+        if (record.open < layout::kOpens) watched.used.set(record.open);
+        const bool has_key = (record.flags & layout::kInlineKey) != 0;
+        at += 1 + (has_key ? key_cells(record.value_bytes) : 0);
+      }
+      from += at;
+    }
   }
 
   // Naps instead of spinning: a consumer that spins on the ring's line doubles the cost of a put.
@@ -56,7 +107,7 @@ class DiscardingAuditSink final : public AuditSink {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
       bool any = false;
-      for (const auto& [id, memory] : workers_) any = drain(memory) || any;
+      for (auto& [id, watched] : workers_) any = drain(watched) || any;
       nap = any ? 20us : std::min<std::chrono::microseconds>(nap * 2, 5ms);
       static_cast<void>(waiting_.wait_for(lock, stop, nap, [] { return false; }));
     }
@@ -64,7 +115,7 @@ class DiscardingAuditSink final : public AuditSink {
 
   std::mutex mutex_;
   std::condition_variable_any waiting_;
-  std::map<WorkerId, WorkerMemory> workers_;
+  std::map<WorkerId, Watched> workers_;
   std::jthread thread_;  // last: it ends before what it uses
 };
 

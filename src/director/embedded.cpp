@@ -42,6 +42,7 @@ Result<std::unique_ptr<EmbeddedDirector>> EmbeddedDirector::start(EmbeddedSetup 
   options.root = "embedded";
   options.naming = Naming::nameless;
   options.ring_records = setup.ring_records;
+  options.budget_bytes = setup.budget_bytes;
   options.makes_scopes = true;
   options.make_audit = std::move(setup.make_audit);
   options.events = std::move(setup.events);

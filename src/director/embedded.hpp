@@ -16,6 +16,7 @@ namespace sessionblocks::director {
 struct EmbeddedSetup {
   std::filesystem::path runtime_directory;  // empty: a fresh one
   std::uint64_t ring_records = std::uint64_t{1} << 16U;
+  std::uint64_t budget_bytes = 0;  // of all blocks; 0: no bound
   MakeAuditSink make_audit;
   std::shared_ptr<EventSink> events;
 };

@@ -29,6 +29,22 @@ enum class EventKind : std::uint8_t {
   stopped,      // the director
   quarantined,  // a block in which damage was found
   forged,       // something that a worker left and that cannot be true
+  sealed,       // a block: no more writes
+  unsealed,     // a sealed block
+  released,     // a block from quarantine: it was looked at and is sound
+  wiped,        // a block: its bytes are gone
+  killed,       // a worker that held what is enforced against it
+  shared,       // a block, as a reference
+  rolled_back,  // a block, to a checkpoint
+  handed_over,  // a block, to its heir
+  saved,        // blocks, to a snapshot file
+  elevated,     // a block, to a DataBlock
+  joined,       // a block, by a fork of it
+  loaded,       // a block, from a DataBlock
+  deleted,      // a snapshot, a DataBlock
+  revoked,      // rights on a block, from a scope
+  granted,      // what was revoked, back
+  compacted,    // a block
 };
 
 [[nodiscard]] std::string_view word(EventKind kind) noexcept;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "session/message.hpp"
 
@@ -44,6 +45,24 @@ class Fields {
   [[nodiscard]] Result<std::uint64_t> number_or(std::string_view key, std::uint64_t most,
                                                 std::uint64_t otherwise) const {
     return has(key) ? number(key, most) : Result<std::uint64_t>(otherwise);
+  }
+  // None when it is missing. malformed: not a list of texts; invalid_argument: more than `most`, or
+  // more than `most_bytes` in all.
+  [[nodiscard]] Result<std::vector<std::string>> texts(
+      std::string_view key, std::size_t most, std::size_t most_bytes = kMaxMessageBytes) const {
+    std::vector<std::string> values;
+    const Message* field = find(key);
+    if (field == nullptr) return values;
+    if (!field->is_array()) return wrong<std::vector<std::string>>(key, "a list of texts");
+    std::size_t bytes = 0;
+    for (const Message& value : *field) {
+      if (!value.is_string()) return wrong<std::vector<std::string>>(key, "a list of texts");
+      values.push_back(value.get<std::string>());
+      bytes += values.back().size();
+    }
+    if (values.size() <= most && bytes <= most_bytes) return values;
+    return fail(Errc::invalid_argument, std::string(key) + ": at most " + std::to_string(most) +
+                                            ", of " + std::to_string(most_bytes) + " bytes in all");
   }
   [[nodiscard]] Result<std::span<const std::uint8_t>> bytes(std::string_view key) const {
     const Message* field = find(key);

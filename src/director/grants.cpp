@@ -26,6 +26,24 @@ Rights rights_on(const BlockPolicy& block, ScopeId scope, const ScopeTree& scope
   return script == nullptr ? Rights::none : granted_to(block.grants, script->name);
 }
 
+bool is_at_or_below(std::string_view path, std::string_view ancestor) noexcept {
+  if (!path.starts_with(ancestor)) return false;
+  const std::string_view rest = path.substr(ancestor.size());
+  return rest.empty() || rest.front() == '/' || rest.front() == '#';
+}
+
+Rights rights_left(const std::vector<Revocation>& revocations, ScopeId scope,
+                   const ScopeTree& scopes) {
+  Rights left = Rights::read_write;
+  if (revocations.empty()) return left;
+  const Scope* const found = scopes.find(scope);
+  if (found == nullptr) return Rights::none;
+  for (const Revocation& one : revocations) {
+    if (is_at_or_below(found->path, one.path)) left = std::min(left, one.left);
+  }
+  return left;
+}
+
 Rights passed_down(const BlockPolicy& from, ScopeId scope, const ScopeTree& scopes) {
   // A private block that each worker slot has its own of keeps in its grants which scripts do.
   for (const std::string_view script : scopes.line_of(scope)) {

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/words.hpp"
 #include "director/scope_tree.hpp"
@@ -23,6 +24,20 @@ struct BlockPolicy {
   ScopeId owner{};
   ScriptRights grants;  // inherited: the heirs
 };
+
+// What was taken away from the scope at `path` and all below it: this is the most that is left.
+struct Revocation {
+  std::string path;
+  sessionblocks::Rights left = sessionblocks::Rights::none;
+  std::uint32_t row = 0;
+  std::uint32_t enforcing = 0;  // as layout::RevocationRow has it
+};
+
+// Whether a path is that of `ancestor` or of a scope below it.
+[[nodiscard]] bool is_at_or_below(std::string_view path, std::string_view ancestor) noexcept;
+// The most that `scope` may have of a block of which this was revoked; read_write: all.
+[[nodiscard]] sessionblocks::Rights rights_left(const std::vector<Revocation>& revocations,
+                                                ScopeId scope, const ScopeTree& scopes);
 
 // The rights of `scope` on a block that has memory of its own.
 [[nodiscard]] sessionblocks::Rights rights_on(const BlockPolicy& block, ScopeId scope,

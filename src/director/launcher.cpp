@@ -67,6 +67,8 @@ class SandboxLauncher final : public Launcher {
     }
     program.path = command;
     program.arguments = launch.script.command;
+    program.arguments.insert(program.arguments.end(), launch.arguments.begin(),
+                             launch.arguments.end());
     const auto temporary = make_temporary(launch.scope, program.user);
     if (!temporary) return tl::unexpected(temporary.error());
     program.environment = environment_of(launch, program.user, *temporary);

@@ -20,7 +20,8 @@ namespace sessionblocks::director {
 
 struct Launch {
   const ScriptSpec& script;
-  std::string scope;  // path
+  const std::vector<std::string>& arguments;  // after those of its command
+  std::string scope;                          // path
   std::string token;
   // Called when the process is there, before it runs anything. An error ends it.
   std::function<Result<void>(pid_t)> admit;

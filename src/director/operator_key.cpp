@@ -78,6 +78,18 @@ std::string OperatorKey::token_for(TokenSubject subject) const {
   return text + "." + hex(mac);
 }
 
+std::array<std::uint8_t, kOperatorKeyBytes> OperatorKey::derived(
+    std::string_view purpose, std::span<const std::byte> of) const {
+  std::array<std::uint8_t, kOperatorKeyBytes> key{};
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, bytes_.data(), bytes_.size(), key.size());
+  crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(purpose.data()),
+                            purpose.size());
+  crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(of.data()), of.size());
+  crypto_generichash_final(&state, key.data(), key.size());
+  return key;
+}
+
 std::optional<TokenSubject> OperatorKey::subject_of(std::string_view token) const {
   TokenSubject subject;
   std::uint32_t numbers[2] = {};

@@ -40,6 +40,9 @@ class OperatorKey {
   [[nodiscard]] std::string token_for(TokenSubject subject) const;
   // Whom a token was made for; nothing when this key did not make it.
   [[nodiscard]] std::optional<TokenSubject> subject_of(std::string_view token) const;
+  // A key of its own for another purpose: whoever learns that one learns nothing of this.
+  [[nodiscard]] std::array<std::uint8_t, kOperatorKeyBytes> derived(
+      std::string_view purpose, std::span<const std::byte> of) const;
 
  private:
   std::array<std::uint8_t, kOperatorKeyBytes> bytes_{};

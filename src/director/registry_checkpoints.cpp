@@ -25,7 +25,7 @@ Result<Checkpoint> Registry::take_checkpoint(StoredBlock& block, const std::stri
   if (find_named(block.checkpoints, name) != block.checkpoints.end()) {
     return fail(Errc::exists, "checkpoint " + name + " of " + block.text());
   }
-  Worker* own = workers.find(own_worker_);
+  Worker* own = own_lane();
   if (own == nullptr || !block.segment) {
     return fail(Errc::invalid_argument, block.text() + " has no memory of its own");
   }
@@ -61,7 +61,7 @@ Result<void> Registry::release_checkpoint(StoredBlock& block, std::string_view n
 }
 
 Result<void> Registry::keep_checkpoints(const StoredBlock& block) {
-  Worker* own = workers.find(own_worker_);
+  Worker* own = own_lane();
   if (own == nullptr || !block.segment) return {};
   std::vector<std::uint64_t> instants;
   for (const Checkpoint& checkpoint : block.checkpoints) instants.push_back(checkpoint.instant);
@@ -74,6 +74,15 @@ void Registry::forget_checkpoints(StoredBlock& block) noexcept {
     control.withdraw_checkpoint(checkpoint.row);
   }
   block.checkpoints.clear();
+}
+
+// What had expired when it was taken: by the realtime clock, which says when that was.
+Moment Registry::moment_of(const Checkpoint& checkpoint) {
+  const std::int64_t offset_ms =
+      control.header().realtime_offset_ms.load(std::memory_order_relaxed);
+  const auto taken_ms = static_cast<std::int64_t>(checkpoint.taken_ms);
+  return {checkpoint.instant,
+          static_cast<std::uint64_t>(std::max<std::int64_t>(taken_ms - offset_ms, 0))};
 }
 
 void Registry::adopt_checkpoints() {
@@ -93,7 +102,7 @@ void Registry::adopt_checkpoints() {
   for (auto& [id, block] : blocks.all()) {
     std::sort(block.checkpoints.begin(), block.checkpoints.end(),
               [](const auto& left, const auto& right) { return left.instant < right.instant; });
-    if (block.state == sessionblocks::BlockState::quarantined) continue;
+    if (!block.is_maintained()) continue;
     if (auto kept = keep_checkpoints(block); !kept) {
       say(EventKind::failed, "release pins of " + block.text(), kept.error().message());
     }

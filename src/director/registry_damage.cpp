@@ -14,18 +14,7 @@ constexpr std::uint64_t kSlotsAtOnce = 16'384;
 void Registry::quarantine_block(BlockId id, std::string_view why) {
   StoredBlock* block = blocks.find(id);
   if (block == nullptr || block->state == sessionblocks::BlockState::quarantined) return;
-  blocks.quarantine(*block);
-  settle(*block, block->text());
-  // CRASH(quarantine.settled): all done but the log's note of it.
-  SESSIONBLOCKS_CRASH("quarantine.settled");
-  options.audit->note("quarantined " + block->text());
-  say(EventKind::quarantined, block->text(), std::string(why));
-}
-
-void Registry::settle_quarantined() {
-  for (const auto& [id, block] : blocks.all()) {
-    if (block.state == sessionblocks::BlockState::quarantined) settle(block, block.text());
-  }
+  static_cast<void>(states.change(*block, Transition::quarantine, why));
 }
 
 // A worker can make us look as often as it likes: at blocks that it holds, a little at a time.
@@ -35,14 +24,14 @@ void Registry::hear_of_damage() {
     const std::uint64_t seen = worker.header()->damage_seen.load(std::memory_order_acquire);
     if (seen == worker.damage_seen) continue;
     worker.damage_seen = seen;
-    for (const auto& opened : worker.opens) {
-      StoredBlock* block = opened ? blocks.find(opened->block) : nullptr;
-      if (block != nullptr && block->generation == opened->generation) block->is_suspect = true;
+    for (const auto& [open, opened] : worker.opens) {
+      StoredBlock* block = blocks.find(opened.block);
+      if (block != nullptr && block->generation == opened.generation) block->is_suspect = true;
     }
   }
 }
 
-// The header is looked at in every turn, the rest when somebody has a suspicion. Whether there is
+// The header is looked at each time, the rest when somebody has a suspicion. Whether there is
 // more to look at.
 bool Registry::examine(StoredBlock& block) {
   if (block.segment->has_lost_memory() || block.readers->has_lost_memory()) {

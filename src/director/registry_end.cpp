@@ -8,6 +8,8 @@
 namespace sessionblocks::director {
 namespace {
 
+constexpr std::uint64_t kOwnRingRecords = 16'384;  // of what it fills blocks with
+
 std::string worker_text(const Worker& worker, const ScopeTree& scopes) {
   const Scope* scope = scopes.find(worker.scope);
   return "worker " + std::to_string(raw(worker.id)) + " (" +
@@ -55,12 +57,13 @@ Result<void> Registry::attach_director(const platform::ProcessIdentity& process)
   worker.is_director = true;
   auto added = workers.add(std::move(worker));
   if (!added) return tl::unexpected(added.error());
-  if (auto given = give_segment(**added, layout::kMinRingRecords); !given) {
+  if (auto given = give_segment(**added, kOwnRingRecords); !given) {
     workers.remove(*id);
     return given;
   }
   (*added)->header()->lanes_used.store(1, std::memory_order_release);
   workers.set_state(**added, WorkerState::attached);
+  options.audit->worker_added((*added)->memory(), scopes.root().path);
   own_worker_ = *id;
   return {};
 }
@@ -142,16 +145,20 @@ void Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) 
     // CRASH(worker.unlinked): a row without a name; adoption withdraws it.
     SESSIONBLOCKS_CRASH("worker.unlinked");
   }
+  references.forget_worker(id);
+  const platform::ProcessIdentity process = worker->process;
+  for (const ScopeId flow : scopes.flows_of(id)) end_flow(flow, "its worker has ended");
   workers.remove(id);
+  // One that detached may have mapped what it was given as long as it lives.
+  if (!process.alive()) holdings.forget_process(process);
   forget_retired();
 }
 
 void Registry::recover(Worker& worker, const std::string& text) {
   std::vector<WorkerOpen> opens;
-  for (unsigned open = 0; open < worker.opens.size(); ++open) {
-    if (!worker.opens[open]) continue;
-    const auto block = memory_of(*worker.opens[open]);
-    if (block) opens.push_back({open, worker.opens[open]->rights, *block});
+  for (const auto& [open, opened] : worker.opens) {
+    const auto block = memory_of(opened);
+    if (block) opens.push_back({open, opened.rights, *block});
   }
   for (const auto& [id, block] : blocks.all()) {
     // A director works on every block in turn, and may own pages in each.
@@ -187,7 +194,9 @@ void Registry::end_scope(ScopeId scope, std::string_view why) {
   for (const auto& [id, block] : blocks.all()) {
     if (block.policy.owner == scope) owned.push_back(id);
   }
-  for (const BlockId id : owned) destroy_block(id, "its scope " + path + " has ended");
+  for (const BlockId id : owned) end_of_life(id, "its scope " + path + " has ended");
+  references.move_issuer(scope, found->parent);
+  holdings.move_scope(scope, found->parent);
   // CRASH(scope.emptied): a marked scope without blocks; adoption goes on here.
   SESSIONBLOCKS_CRASH("scope.emptied");
   scopes.remove(scope);

@@ -81,7 +81,10 @@ Result<Place> place_of(RequestContext& context, Client& client, const Fields& fi
   if (!token->empty()) return place_by_token(context, client, *token, *path);
   if (client.is_operator) {
     Registry& registry = context.registry;
-    if (const Scope* found = registry.scopes.find(*path)) return Place{found->id, {}};
+    if (const Scope* found = registry.scopes.find(*path)) {
+      if (auto may = check_may_join(*found); !may) return tl::unexpected(may.error());
+      return Place{found->id, {}};
+    }
     const auto scope = make_script_scope(registry, context.makes_scopes, *path);
     if (!scope) return tl::unexpected(scope.error());
     return Place{*scope, {}};

@@ -12,6 +12,10 @@ Answer answer_end_scope(RequestContext& context, Client& client, const Fields& f
   if (!path) return tl::unexpected(path.error());
   const Scope* scope = context.registry.scopes.find(*path);
   if (scope == nullptr) return fail(Errc::no_such_scope, "scope " + quote(*path));
+  if (scope->kind == sessionblocks::ScopeKind::flow) {
+    context.registry.end_flow(scope->id, "an operator asked for it");
+    return Reply{};
+  }
   if (auto ended = context.end_scope(scope->id); !ended) return tl::unexpected(ended.error());
   return Reply{};
 }
@@ -39,6 +43,7 @@ Answer answer_act_as(RequestContext& context, Client& client, const Fields& fiel
     if (!made) return tl::unexpected(made.error());
     scope = registry.scopes.find(*made);
   }
+  if (auto may = check_may_join(*scope); !may) return tl::unexpected(may.error());
   const std::string who = "operator, pid " + std::to_string(client.credentials.pid);
   registry.options.audit->note(who + ": acts as scope " + scope->path);
   Reply reply;

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "director/suite_words.hpp"
+#include "layout/worker.hpp"
 
 namespace sessionblocks::director {
 namespace {
@@ -25,7 +26,35 @@ constexpr std::array kRequests = {
     Request{"readers", answer_readers},
     Request{"close", answer_close},
     Request{"create", answer_create},
+    Request{"fork", answer_fork},
+    Request{"join", answer_join},
     Request{"destroy", answer_destroy},
+    Request{"seal", answer_seal},
+    Request{"unseal", answer_unseal},
+    Request{"quarantine", answer_quarantine},
+    Request{"release", answer_release},
+    Request{"wipe", answer_wipe},
+    Request{"compact", answer_compact},
+    Request{"revoke", answer_revoke},
+    Request{"grant", answer_grant},
+    Request{"reopen", answer_reopen},
+    Request{"roll_back", answer_roll_back},
+    Request{"checkpoint", answer_checkpoint},
+    Request{"checkpoints", answer_checkpoints},
+    Request{"release_checkpoint", answer_release_checkpoint},
+    Request{"snapshot", answer_snapshot},
+    Request{"restore", answer_restore},
+    Request{"elevate", answer_elevate},
+    Request{"load", answer_load},
+    Request{"delete_snapshot", answer_delete_snapshot},
+    Request{"delete_datablocks", answer_delete_datablocks},
+    Request{"share", answer_share},
+    Request{"redeem", answer_redeem},
+    Request{"check_reference", answer_check_reference},
+    Request{"enter_scope", answer_enter_scope},
+    Request{"leave_scope", answer_leave_scope},
+    Request{"start_script", answer_start_script},
+    Request{"script_status", answer_script_status},
     Request{"list", answer_list},
     Request{"act_as", answer_act_as},
     Request{"end_scope", answer_end_scope},
@@ -46,6 +75,15 @@ Answer dispatch(RequestContext& context, Client& client, const Message& request)
     if (known.op == *op) return known.answer(context, client, fields);
   }
   return fail(Errc::invalid_argument, "no request " + quote(*op));
+}
+
+Result<unsigned> open_index(Worker& worker, const Fields& fields) {
+  const auto open = fields.number("open", layout::kMaxOpens);
+  if (!open) return tl::unexpected(open.error());
+  if (worker.open_at(*open) == nullptr) {
+    return fail(Errc::invalid_argument, "nothing is open as " + std::to_string(*open));
+  }
+  return static_cast<unsigned>(*open);
 }
 
 bool is_refusal(Errc code) {
@@ -90,10 +128,39 @@ Result<ScopeId> make_script_scope(Registry& registry, bool makes_scopes, std::st
   return scopes.add(sessionblocks::ScopeKind::script, scopes.root().id, path.substr(prefix.size()));
 }
 
+Result<void> check_may_join(const Scope& scope) {
+  if (scope.kind != sessionblocks::ScopeKind::flow) return {};
+  return fail(Errc::not_permitted,
+              "scope " + quote(scope.path) + ": a flow scope is its worker's alone");
+}
+
 Result<Worker*> worker_of(RequestContext& context, const Client& client) {
   Worker* worker = context.registry.workers.find(client.worker);
   if (worker == nullptr) return fail(Errc::not_attached, "this connection has not attached");
   return worker;
+}
+
+Result<OpenedBy> opened_by(RequestContext& context, const Client& client, const Fields& fields) {
+  const auto worker = worker_of(context, client);
+  if (!worker) return tl::unexpected(worker.error());
+  // Who says what it means by the index may come late: another thread of it has closed that.
+  if (fields.has("generation")) {
+    const auto open = fields.number("open", layout::kMaxOpens);
+    const auto block = fields.number("block", UINT32_MAX);
+    const auto generation = fields.number("generation", UINT32_MAX);
+    if (!open || !block || !generation) {
+      return tl::unexpected((!open ? open : !block ? block : generation).error());
+    }
+    const OpenedBlock* const opened = (*worker)->open_at(*open);
+    if (opened == nullptr || raw(opened->block) != *block ||
+        raw(opened->generation) != *generation) {
+      return fail(Errc::gone, "that generation of the block is not open any more");
+    }
+    return OpenedBy{*worker, static_cast<unsigned>(*open)};
+  }
+  const auto open = open_index(**worker, fields);
+  if (!open) return tl::unexpected(open.error());
+  return OpenedBy{*worker, *open};
 }
 
 Result<void> require_operator(const Client& client, std::string_view what) {

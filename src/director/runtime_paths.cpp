@@ -94,7 +94,9 @@ void RuntimePaths::remove() const noexcept {
   try {
     std::error_code ignored;
     fs::remove_all(directory / "tmp", ignored);  // TMPDIRs of slots that a dead director started
-    for (const fs::path& path : {socket(), operator_key(), logs(), lock(), directory}) {
+    fs::remove_all(started(), ignored);
+    for (const fs::path& path :
+         {socket(), operator_key(), logs(), state() / "snapshots", state(), lock(), directory}) {
       ::remove(path.c_str());  // a folder only when it is empty
     }
     if (directory.parent_path() == base_directory()) ::rmdir(directory.parent_path().c_str());

@@ -6,7 +6,9 @@
 //     socket          where clients connect
 //     lock            who directs this system (FileLock)
 //     operator.key    0600: who can read it is an operator
+//     started/        what workers asked for when they had scripts started (StartRecords)
 //     logs/           FlowLog's files
+//     state/          what outlives the system (state_folder.hpp); a link when it is elsewhere
 //   /dev/shm/sessionblocks.UID.SYSTEM.{control,worker.ID,block.ID.GEN,readers.ID.GEN}
 //
 // Folders are 0700, or 0711 when scripts run as other users. A folder that somebody else owns, or
@@ -38,7 +40,9 @@ struct RuntimePaths {
   [[nodiscard]] std::filesystem::path socket() const { return directory / "socket"; }
   [[nodiscard]] std::filesystem::path lock() const { return directory / "lock"; }
   [[nodiscard]] std::filesystem::path operator_key() const { return directory / "operator.key"; }
+  [[nodiscard]] std::filesystem::path started() const { return directory / "started"; }
   [[nodiscard]] std::filesystem::path logs() const { return directory / "logs"; }
+  [[nodiscard]] std::filesystem::path state() const { return directory / "state"; }
 
   [[nodiscard]] std::string control_segment() const { return segment_prefix + "control"; }
   [[nodiscard]] std::string worker_segment(WorkerId worker) const;
@@ -48,7 +52,7 @@ struct RuntimePaths {
   // Makes the folder and its parents. denied: a folder on the way is another user's, or a link.
   [[nodiscard]] Result<void> make(mode_t mode) const;
   // Removes what a system in order leaves: socket, key and lock file, and the folders if empty.
-  // Logs stay when there are any.
+  // Logs and state stay when there are any.
   void remove() const noexcept;
 };
 

@@ -27,16 +27,29 @@ Result<ScopeId> ScopeTree::add_suite(std::string_view name) {
 
 Result<ScopeId> ScopeTree::add(Kind kind, ScopeId parent, std::string_view name,
                                std::uint16_t slot) {
-  const Scope* above = find(parent);
-  if (above == nullptr || above->is_ending) {
-    return fail(Errc::no_such_scope, "add scope " + std::string(name) + ": its parent has ended");
-  }
   Scope scope;
   scope.kind = kind;
   scope.parent = parent;
   scope.slot = slot;
   scope.name = name;
-  scope.path = path_of(above, kind, name, slot);
+  return add_below(std::move(scope));
+}
+
+Result<ScopeId> ScopeTree::add_flow(ScopeId parent, std::string_view name, FlowEntry entered) {
+  Scope scope;
+  scope.kind = Kind::flow;
+  scope.parent = parent;
+  scope.name = name;
+  scope.entered = entered;
+  return add_below(std::move(scope));
+}
+
+Result<ScopeId> ScopeTree::add_below(Scope scope) {
+  const Scope* above = find(scope.parent);
+  if (above == nullptr || above->is_ending) {
+    return fail(Errc::no_such_scope, "add scope " + scope.name + ": its parent has ended");
+  }
+  scope.path = path_of(above, scope.kind, scope.name, scope.slot);
   return insert(std::move(scope));
 }
 
@@ -45,17 +58,28 @@ Result<ScopeId> ScopeTree::insert(Scope scope) {
   const auto id = control_->next_scope_id();
   if (!id) return id;
   scope.id = *id;
+  scope.budget_bytes = budget_of(scope.path);
   const auto row = control_->publish(ScopeRowFields{.id = scope.id,
                                                     .parent = scope.parent,
                                                     .kind = scope.kind,
                                                     .slot = scope.slot,
-                                                    .name = scope.name});
+                                                    .name = scope.name,
+                                                    .worker = scope.entered.worker,
+                                                    .entry = scope.entered.number,
+                                                    .budget_bytes = scope.budget_bytes});
   if (!row) return tl::unexpected(row.error());
-  // CRASH(scope.row): a scope without blocks and workers; the runner goes on with it.
+  // CRASH(scope.row): a scope without blocks and workers; the runner goes on with it, or the worker
+  // that asked for it asks again.
   SESSIONBLOCKS_CRASH("scope.row");
   scope.row = *row;
   link(std::move(scope));
   return *id;
+}
+
+std::uint64_t ScopeTree::budget_of(std::string_view path) const noexcept {
+  if (!budgets_) return 0;
+  const auto found = budgets_->find(path);
+  return found == budgets_->end() ? 0 : found->second;
 }
 
 void ScopeTree::link(Scope scope) {
@@ -65,17 +89,19 @@ void ScopeTree::link(Scope scope) {
     root_ = scope.id;
   }
   by_path_.emplace(scope.path, scope.id);
+  if (scope.kind == Kind::flow) by_entry_.emplace(scope.entered, scope.id);
   const ScopeId id = scope.id;
   scopes_.emplace(id, std::move(scope));
 }
 
 Result<void> ScopeTree::adopt(std::uint32_t row) {
-  const layout::ScopeRow& stored = control_->scope(row);
+  layout::ScopeRow& stored = control_->scope(row);
   Scope scope;
   scope.id = static_cast<ScopeId>(stored.id.load(std::memory_order_acquire));
   scope.kind = static_cast<Kind>(stored.kind);
   scope.parent = static_cast<ScopeId>(stored.parent);
   scope.slot = stored.slot;
+  scope.entered = {static_cast<WorkerId>(stored.worker), stored.entry};
   scope.name.assign(stored.name, ::strnlen(stored.name, sizeof stored.name));
   scope.row = row;
   scope.is_ending = stored.ended != 0;
@@ -86,6 +112,8 @@ Result<void> ScopeTree::adopt(std::uint32_t row) {
   if (scopes_.contains(scope.id) || by_path_.contains(scope.path)) {
     return fail(Errc::corrupt, "two scope rows of one id or path: " + scope.path);
   }
+  if (budgets_) stored.budget_bytes = budget_of(scope.path);
+  scope.budget_bytes = stored.budget_bytes;
   link(std::move(scope));
   return {};
 }
@@ -106,6 +134,7 @@ void ScopeTree::remove(ScopeId scope) noexcept {
   }
   if (root_ == scope) root_ = ScopeId{};
   by_path_.erase(found->second.path);
+  by_entry_.erase(found->second.entered);
   scopes_.erase(found);
 }
 
@@ -120,6 +149,20 @@ const Scope* ScopeTree::find(ScopeId scope) const noexcept {
 const Scope* ScopeTree::find(std::string_view path) const noexcept {
   const auto found = by_path_.find(path);
   return found == by_path_.end() ? nullptr : find(found->second);
+}
+const Scope* ScopeTree::find(const FlowEntry& entered) const noexcept {
+  const auto found = by_entry_.find(entered);
+  return found == by_entry_.end() ? nullptr : find(found->second);
+}
+
+std::vector<ScopeId> ScopeTree::flows_of(WorkerId worker) const {
+  std::vector<ScopeId> flows;
+  for (auto at = by_entry_.lower_bound({worker, 0});
+       at != by_entry_.end() && at->first.worker == worker; ++at) {
+    flows.push_back(at->second);
+  }
+  std::sort(flows.rbegin(), flows.rend());  // a child is younger than its parent
+  return flows;
 }
 
 std::vector<ScopeId> ScopeTree::subtree(ScopeId scope) const {

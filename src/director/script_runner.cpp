@@ -11,8 +11,8 @@ namespace {
 
 using Kind = sessionblocks::ScopeKind;
 
-// Parents before children; a suite has no cycle.
-std::vector<const ScriptSpec*> in_order(const Suite& suite) {
+// Parents before children; a suite has no cycle. What starts with the suite, or every script.
+std::vector<const ScriptSpec*> in_order(const Suite& suite, bool with_requested) {
   std::vector<const ScriptSpec*> order;
   const auto is_placed = [&order](const std::string& name) {
     return name.empty() || std::any_of(order.begin(), order.end(), [&](const ScriptSpec* script) {
@@ -21,7 +21,8 @@ std::vector<const ScriptSpec*> in_order(const Suite& suite) {
   };
   for (std::size_t round = 0; round < suite.scripts.size(); ++round) {
     for (const ScriptSpec& script : suite.scripts) {
-      if (script.start != StartWhen::with_suite || is_placed(script.name)) continue;
+      const bool is_wanted = with_requested || script.start == StartWhen::with_suite;
+      if (!is_wanted || is_placed(script.name)) continue;
       if (is_placed(script.parent)) order.push_back(&script);
     }
   }
@@ -31,9 +32,10 @@ std::vector<const ScriptSpec*> in_order(const Suite& suite) {
 }  // namespace
 
 Result<void> ScriptRunner::start() {
+  records().remove_all();
   if (auto prepared = prepare_suite(); !prepared) return prepared;
   for (const auto& script : scripts_) {
-    for (const auto& slot : script->slots) launch_or_end(*slot);
+    for (const auto& slot : script->slots) static_cast<void>(launch_or_end(*slot));
   }
   parts_.loop.post([this] { end_finished_scopes(); });
   return {};
@@ -42,14 +44,20 @@ Result<void> ScriptRunner::start() {
 Result<void> ScriptRunner::resume() {
   is_resuming_ = true;
   if (auto prepared = prepare_suite(); !prepared) return prepared;
+  is_resuming_ = false;
+  for (const auto& script : scripts_) {
+    for (const auto& slot : script->slots) take_over(*slot);
+  }
+  for (const auto& script : scripts_) {
+    if (script->spec->start == StartWhen::on_request) resume_requested(*script);
+  }
   for (const auto& script : scripts_) {
     for (const auto& slot : script->slots) {
-      take_over(*slot);
       if (slot->is_running || script->is_ending) continue;
       if (parts_.registry.scopes.find(slot->scope)->is_ending) {
         end_slot(*slot, true, "it had ended");  // how is no longer known
       } else {
-        launch_or_end(*slot);
+        static_cast<void>(launch_or_end(*slot));
       }
     }
   }
@@ -63,21 +71,25 @@ Result<void> ScriptRunner::resume() {
 
 // Processes, descriptors and memory come back; a program that is not there does not. What may come
 // back counts as a run that failed.
-void ScriptRunner::launch_or_end(Slot& slot) {
-  const auto launched = launch(slot);
-  if (launched) return;
+Result<void> ScriptRunner::launch_or_end(Slot& slot) {
+  auto launched = launch(slot);
+  if (launched) return launched;
   const Error& error = launched.error();
   const bool may_pass = error == Errc::too_many || error == Errc::out_of_memory;
-  if (!may_pass || !restart_is_due(slot, false)) return end_slot(slot, false, error.message());
+  if (!may_pass || !restart_is_due(slot, false)) {
+    end_slot(slot, false, error.message());
+    return launched;
+  }
   parts_.registry.say(EventKind::failed, parts_.registry.scopes.find(slot.scope)->path,
                       error.message());
   restart_later(slot);
+  return {};
 }
 
 Result<void> ScriptRunner::prepare_suite() {
   const ScopeId root = parts_.registry.scopes.root().id;
-  if (auto made = create_missing(blocks_of_suite(parts_.suite, root)); !made) return made;
-  for (const ScriptSpec* spec : in_order(parts_.suite)) {
+  if (auto made = make_blocks(root, blocks_of_suite(parts_.suite, root)); !made) return made;
+  for (const ScriptSpec* spec : in_order(parts_.suite, is_resuming_)) {
     if (auto prepared = prepare(*spec); !prepared) return prepared;
   }
   return {};
@@ -95,30 +107,32 @@ Result<ScopeId> ScriptRunner::scope_for(Kind kind, ScopeId parent, std::string_v
 }
 
 Result<void> ScriptRunner::prepare(const ScriptSpec& spec) {
-  ScopeId parent = parts_.registry.scopes.root().id;
+  ScopeId parent = spec.parent.empty() ? parts_.registry.scopes.root().id : ScopeId{};
   for (const auto& other : scripts_) {
-    if (other->spec->name == spec.parent) parent = other->scope;
+    if (other->spec->name == spec.parent && !other->has_ended) parent = other->scope;
   }
+  if (parent == ScopeId{}) return {};  // ended, or never started, and so did this one
   const auto scope = scope_for(Kind::script, parent, spec.name, 0);
   if (!scope) return tl::unexpected(scope.error());
   if (*scope == ScopeId{}) return {};
-  auto script = std::make_unique<Script>();
+  Script* const script = scripts_.emplace_back(std::make_unique<Script>()).get();
   script->spec = &spec;
   script->scope = *scope;
-  if (auto made = create_missing(blocks_of_script(parts_.suite, spec, *scope)); !made) return made;
+  auto made = make_blocks(*scope, blocks_of_script(parts_.suite, spec, *scope));
+  if (!made) return made;
   for (std::uint32_t number = 1; number <= spec.workers; ++number) {
     const auto prepared = prepare_slot(*script, static_cast<std::uint16_t>(number));
     if (!prepared) return prepared;
   }
   if (spec.timeout_ms) {
     script->time_limit =
-        parts_.loop.after(std::chrono::milliseconds(*spec.timeout_ms), [this, late = script.get()] {
+        parts_.loop.after(std::chrono::milliseconds(*spec.timeout_ms), [this, late = script] {
           any_timed_out_ = true;
+          late->exit_code = 124;
           parts_.registry.say(EventKind::timed_out, "script " + late->spec->name);
           begin_end(*late, "its time limit has passed");
         });
   }
-  scripts_.push_back(std::move(script));
   return {};
 }
 
@@ -131,18 +145,22 @@ Result<void> ScriptRunner::prepare_slot(Script& script, std::uint16_t number) {
   slot->number = number;
   slot->scope = *scope;
   script.slots.push_back(std::move(slot));
-  return create_missing(blocks_of_slot(parts_.suite, *script.spec, *scope));
+  return make_blocks(*scope, blocks_of_slot(parts_.suite, *script.spec, *scope));
 }
 
-Result<void> ScriptRunner::create_missing(const std::vector<BlockRequest>& requests) {
+// Of a scope that an earlier director was ending, some have been destroyed already. One that had
+// ended, and for which a budget or the machine has no room any more, or whose DataBlock cannot be
+// read, stops no take-over: whoever lives had to do without it before.
+Result<void> ScriptRunner::make_blocks(ScopeId scope, const std::vector<BlockRequest>& requests) {
+  if (parts_.registry.scopes.find(scope)->is_ending) return {};
+  if (!is_resuming_) return parts_.registry.create_missing(requests);
   for (const BlockRequest& request : requests) {
-    const auto present = parts_.registry.blocks.named(request.policy.name);
-    const bool adopted = std::any_of(present.begin(), present.end(), [&](const auto* block) {
-      return block->policy.owner == request.policy.owner;
-    });
-    if (adopted) continue;
-    const auto made = parts_.registry.create_block(request);
-    if (!made) return tl::unexpected(made.error());
+    const auto made = parts_.registry.create_missing({request});
+    if (!made && made.error() != Errc::out_of_memory && !request.is_loaded) return made;
+    if (!made) {
+      parts_.registry.say(EventKind::failed, "block " + request.policy.name,
+                          made.error().message());
+    }
   }
   return {};
 }
@@ -152,7 +170,8 @@ Result<void> ScriptRunner::launch(Slot& slot) {
   const Scope* scope = registry.scopes.find(slot.scope);
   const auto id = registry.control.next_worker_id();
   if (!id) return tl::unexpected(id.error());
-  const Launch request{*slot.script->spec, scope->path, parts_.key.token_for({slot.scope, *id}),
+  const Launch request{*slot.script->spec, slot.script->arguments, scope->path,
+                       parts_.key.token_for({slot.scope, *id}),
                        [&](pid_t pid) { return admit(slot, *id, pid); }};
   auto launched = parts_.launcher.start(request);
   if (!launched) {

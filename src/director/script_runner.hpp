@@ -1,5 +1,7 @@
 // Runs the scripts of a suite: scopes, their blocks, worker processes, restarts, time limits, ends.
 //
+// Scripts start with the suite, with their parent, or when a worker of their parent asks for it.
+//
 //   slot:   starting -> running -> (died) -> resting -> running ... -> ended
 //   script: running -> ending (time limit, operator, stop) -> ended
 //
@@ -21,6 +23,7 @@
 #include "director/operator_key.hpp"
 #include "director/registry.hpp"
 #include "director/requests.hpp"
+#include "director/start_records.hpp"
 #include "director/suite.hpp"
 
 namespace sessionblocks::director {
@@ -47,6 +50,14 @@ class ScriptRunner {
   // Over what adoption found: takes living processes over, starts those that died meanwhile. What
   // has no scope any more had ended before, and is not started again.
   [[nodiscard]] Result<void> resume();
+
+  // Starts a child script of the asking worker's script, or for an operator, with what starts with
+  // it; its path. Asked for again by the same request, nothing is done. no_such_scope: no such
+  // script, or its parent is ending or does not run; not_permitted: another script's child, or one
+  // that starts with the suite; exists: it has not ended; what create_block and Launcher say, and
+  // then what was begun is ended.
+  [[nodiscard]] Result<std::string> start_on_request(const StartRequest& request);
+  [[nodiscard]] StartStatus status_of(const std::string& script, std::uint64_t number) const;
 
   // Asks every process of the scope and below to end, and kills those that do not.
   [[nodiscard]] Result<void> end_scope(ScopeId scope, std::string_view why);
@@ -75,6 +86,7 @@ class ScriptRunner {
     Timer rest;
     std::deque<std::chrono::steady_clock::time_point> restarts;
     std::uint32_t restart_count = 0;
+    int exit_code = 1;  // of its last process, as a shell says it
     bool is_running = false;
     bool is_child = false;  // adopted processes are not
     bool has_ended = false;
@@ -83,23 +95,28 @@ class ScriptRunner {
     const ScriptSpec* spec = nullptr;
     ScopeId scope{};
     std::vector<std::unique_ptr<Slot>> slots;
+    std::vector<std::string> arguments;  // after those of its command
+    std::uint64_t number = 0;            // of the request that started it
+    std::optional<int> exit_code;        // of the first slot that failed for good; 124: time limit
     Timer time_limit;
     Timer kill;
     bool is_ending = false;
     bool has_ended = false;
+    bool ended_unseen = false;  // a process of it that an earlier director had started
   };
 
   [[nodiscard]] Result<void> prepare_suite();
   [[nodiscard]] Result<void> prepare(const ScriptSpec& spec);
-  [[nodiscard]] Result<void> create_missing(const std::vector<BlockRequest>& requests);
   [[nodiscard]] Result<void> prepare_slot(Script& script, std::uint16_t number);
+  [[nodiscard]] Result<void> make_blocks(ScopeId scope, const std::vector<BlockRequest>& requests);
   // The scope with this place in the tree, made unless the suite resumes: then 0 when there is
   // none.
   [[nodiscard]] Result<ScopeId> scope_for(sessionblocks::ScopeKind kind, ScopeId parent,
                                           std::string_view name, std::uint16_t slot);
   [[nodiscard]] Result<void> launch(Slot& slot);
   [[nodiscard]] Result<void> admit(Slot& slot, WorkerId id, pid_t pid);
-  void launch_or_end(Slot& slot);
+  // An error: the slot has ended.
+  [[nodiscard]] Result<void> launch_or_end(Slot& slot);
   void take_over(Slot& slot);
   void keep_known(Slot& slot);
   void watch(Slot& slot);
@@ -112,6 +129,14 @@ class ScriptRunner {
   void signal_all(Script& script, int number);
   void end_finished_scopes();
   [[nodiscard]] Script* script_at(ScopeId scope);
+  // script_runner_request.cpp
+  [[nodiscard]] StartRecords records() const;
+  [[nodiscard]] Result<const ScriptSpec*> startable(const std::string& script) const;
+  [[nodiscard]] Result<const Scope*> parent_of(const ScriptSpec& spec,
+                                               const StartRequest& request) const;
+  [[nodiscard]] Result<void> prepare_and_launch(const ScriptSpec& spec,
+                                                const StartRequest& request);
+  void resume_requested(Script& script);
 
   Parts parts_;
   std::vector<std::unique_ptr<Script>> scripts_;  // parents before children

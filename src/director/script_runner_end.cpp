@@ -27,11 +27,15 @@ void ScriptRunner::on_exit(Slot& slot) {
   if (status && *status) {
     succeeded = (*status)->succeeded();
     how = (*status)->text();
+    slot.exit_code = ((*status)->by_signal ? 128 : 0) + (*status)->number;
   }
   slot.pidfd.reset();
   const auto workers = parts_.registry.workers.of_process(slot.process.pid);
   // Adopted: not our child, so its status went to somebody else. It detached in order, or not.
-  if (!slot.is_child) succeeded = has_detached(slot, workers);
+  if (!slot.is_child) {
+    succeeded = has_detached(slot, workers);
+    slot.script->ended_unseen = true;
+  }
   const bool restarts = restart_is_due(slot, succeeded);
   // Before the rows go: nobody after us shall start again what has ended.
   if (!restarts) parts_.registry.scopes.mark_ending(slot.scope);
@@ -74,7 +78,7 @@ void ScriptRunner::restart_later(Slot& slot) {
   ++slot.restart_count;
   slot.rest = parts_.loop.after(rest, [this, &slot] {
     if (is_stopping_ || slot.script->is_ending) return end_slot(slot, false, "ended while resting");
-    launch_or_end(slot);
+    static_cast<void>(launch_or_end(slot));
   });
 }
 
@@ -84,6 +88,7 @@ void ScriptRunner::end_slot(Slot& slot, bool succeeded, std::string_view how) {
   slot.rest.end();
   const Scope* scope = parts_.registry.scopes.find(slot.scope);
   const bool told_to = is_stopping_ || slot.script->is_ending;
+  if (!succeeded && !slot.script->exit_code) slot.script->exit_code = slot.exit_code;
   if (!succeeded && !told_to) {
     any_failed_ = true;
     parts_.registry.say(EventKind::failed, scope->path, std::string(how));

@@ -40,6 +40,7 @@ class SegmentFile {
     return segment_.reserve(offset, bytes);
   }
   // See SharedSegment.
+  [[nodiscard]] Result<void> discard() const { return segment_.discard(); }
   [[nodiscard]] std::uint64_t cut_back() const noexcept { return segment_.cut_back(); }
   [[nodiscard]] std::span<std::byte> memory() const noexcept {
     return {mapping_.data(), static_cast<std::size_t>(mapping_.bytes())};

@@ -4,6 +4,7 @@
 #include "director/declared_blocks.hpp"
 #include "director/embedded.hpp"
 #include "director/logs.hpp"
+#include "director/request_ending.hpp"
 #include "director/suite_words.hpp"
 
 namespace sessionblocks {
@@ -25,14 +26,22 @@ Result<director::BlockRequest> request_of(const BlockOptions& options) {
   }
   const auto audit = director::value_of<director::AuditLevel>(options.audit);
   const auto full_ring = director::value_of<director::OnFullRing>(options.on_full_ring);
-  if (!audit || !full_ring || options.lifespan.count() < 0) {
+  const auto at_end = director::value_of<director::AtEnd>(options.at_end);
+  const bool has_times = options.lifespan.count() >= 0 && options.idle.count() >= 0;
+  if (!audit || !full_ring || !at_end || !has_times) {
     return fail(Errc::invalid_argument,
-                "block " + options.name + ": audit, on_full_ring, lifespan");
+                "block " + options.name + ": audit, on_full_ring, lifespan, idle, at_end");
   }
+  const auto permits = director::permit_bits(options.permit);
+  if (!permits) return tl::unexpected(permits.error());
+  request.permits = *permits;
   request.audit = director::stored(*audit);
   request.full_ring = director::stored(*full_ring);
   request.quota_bytes = options.quota_bytes;
   request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
+  request.ending.idle_ms = static_cast<std::uint64_t>(options.idle.count());
+  request.ending.at_end = director::stored(*at_end);
+  request.ending.heir_path = options.heir;
   return request;
 }
 
@@ -53,6 +62,7 @@ Result<SessionSystem> SessionSystem::embedded(EmbeddedOptions options) try {
   director::EmbeddedSetup setup;
   setup.runtime_directory = options.runtime_directory;
   setup.ring_records = options.ring_records;
+  setup.budget_bytes = options.memory_bytes;
   if (!options.log_directory.empty()) {
     auto logs = director::make_logs({options.log_directory, "embedded", nullptr});
     setup.make_audit = std::move(logs.make_audit);
@@ -85,6 +95,8 @@ Result<void> SessionSystem::create(const BlockOptions& options) {
   Result<void> created;
   state_->embedded->director().call([&](director::Registry& registry) {
     request->policy.owner = registry.scopes.root().id;
+    created = director::choose_ending(registry.scopes, false, *request);
+    if (!created) return;
     const auto block = registry.create_block(*request);
     if (!block) created = tl::unexpected(block.error());
   });

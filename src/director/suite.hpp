@@ -44,7 +44,8 @@ enum class ScopeKind : std::uint8_t { suite, script, worker, flow };
 enum class AuditLevel : std::uint8_t { full, writes, counted };
 enum class OnFullRing : std::uint8_t { wait, fail, count };
 enum class Enforce : std::uint8_t { cooperative, swap, kill };
-enum class AtEnd : std::uint8_t { destroy, heir, snapshot, elevate };
+enum class AtEnd : std::uint8_t { destroy, heir, snapshot, elevate, join };
+enum class AtStart : std::uint8_t { empty, load };
 enum class AtLimit : std::uint8_t { refuse, evict_expired, evict_lru };
 enum class StartWhen : std::uint8_t { with_suite, on_request };
 enum class RestartPolicy : std::uint8_t { never, on_failure, always };
@@ -83,9 +84,12 @@ struct BlockSpec {
   AuditLevel audit = AuditLevel::full;
   OnFullRing on_full_ring = OnFullRing::wait;
   Enforce enforce = Enforce::cooperative;
+  AtStart at_start = AtStart::empty;
   AtEnd at_end = AtEnd::destroy;
   AtLimit at_limit = AtLimit::refuse;
   std::optional<ScopeRef> heir;  // takes the block over at its end; only with AtEnd::heir
+  // Policies by patterns of keys, for AtEnd::join: sessionblocks/join.hpp.
+  std::map<std::string, std::string> join;
   // Private and owned by worker or flow: the scripts whose slots or flows have an instance; none
   // means all. Otherwise the scripts that may open it. The owner always may.
   RightsByScript grants;
@@ -115,7 +119,8 @@ struct ScriptSpec {
   std::vector<std::filesystem::path> write_paths;  // reading included
   std::vector<std::string> may_create;             // patterns over block names
   std::optional<std::uint64_t> timeout_ms;         // of the scope, restarts included
-  StartWhen start = StartWhen::with_suite;         // on_request: by a worker of the parent script
+  std::optional<std::uint64_t> memory_bytes;  // of its blocks and its children's; none: no bound
+  StartWhen start = StartWhen::with_suite;    // on_request: by a worker of the parent script
   RestartPolicy restart = RestartPolicy::on_failure;
   RestartBudget budget;
   ShmAccess shm = ShmAccess::automatic;
@@ -147,6 +152,7 @@ struct DirectorSpec {
 
 struct Suite {
   std::string name;
+  std::optional<std::uint64_t> memory_bytes;  // of all blocks; none: no bound
   std::string file;              // as it was named to the reader; empty when built by a program
   std::filesystem::path folder;  // absolute; relative paths of the file start here
   DirectorSpec director;

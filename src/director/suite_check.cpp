@@ -144,6 +144,7 @@ std::vector<Diagnostic> check_suite(const Suite& suite, const Machine& machine) 
   check_blocks(checker);
   check_inheritance(checker);
   check_scripts(checker);
+  check_memory(checker);
   check_guards(checker);
   auto problems = std::move(checker).take();
   sort_by_place(problems);

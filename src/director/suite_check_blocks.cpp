@@ -55,6 +55,32 @@ void check_quota(SuiteChecker& checker, const BlockSpec& block) {
                           units::format_size(machine.shm_bytes));
 }
 
+// At the end of a scope nobody is there to be asked: every key has a policy beforehand.
+void check_join(SuiteChecker& checker, const BlockSpec& block) {
+  if (block.at_end != AtEnd::join) {
+    if (block.join.empty() || block.where.refused("at_end")) return;
+    checker.note(block.where.at("join"), "join has no effect without at_end = \"join\"");
+    return;
+  }
+  if (block.kind != BlockKind::forked && !block.where.refused("kind")) {
+    checker.note(block.where.at("at_end"), "at_end = \"join\" is for kind \"forked\"");
+  }
+  if (!block.join.contains("*") && !block.where.refused("join")) {
+    checker.note(block.where.at("at_end"),
+                 "at_end = \"join\" needs a policy for every key that both sides may change, such "
+                 "as join = { \"*\" = \"theirs\" }");
+  }
+  for (const auto& [pattern, policy] : block.join) {
+    const SourceLocation where = block.where.at("join." + pattern);
+    const auto known = value_of<sessionblocks::JoinPolicy>(policy);
+    if (!known) {
+      checker.note(where, "a policy is ours, theirs, add, max or newest, not " + quote(policy));
+    } else if (*known == sessionblocks::JoinPolicy::refuse) {
+      checker.note(where, "a policy that refuses would lose what the fork holds at its end");
+    }
+  }
+}
+
 void check_end(SuiteChecker& checker, const BlockSpec& block) {
   if (block.lifespan_ms) checker.check_positive(block.where, "lifespan", *block.lifespan_ms);
   if (block.idle_ms) checker.check_positive(block.where, "idle", *block.idle_ms);
@@ -69,6 +95,7 @@ void check_end(SuiteChecker& checker, const BlockSpec& block) {
   if (block.at_end == AtEnd::elevate && !block.permit.elevate && permits_read) {
     checker.note(at_end, "at_end = \"elevate\" needs \"elevate\" in permit");
   }
+  check_join(checker, block);
   if (!block.heir) return;
   const SourceLocation heir = block.where.at("heir");
   check_scope_ref(checker, block, *block.heir, "heir");
@@ -82,11 +109,23 @@ void check_end(SuiteChecker& checker, const BlockSpec& block) {
   }
 }
 
+void check_start(SuiteChecker& checker, const BlockSpec& block) {
+  if (block.at_start != AtStart::load) return;
+  const SourceLocation at_start = block.where.at("at_start");
+  if (!block.permit.elevate && !block.where.refused("permit")) {
+    checker.note(at_start, "at_start = \"load\" needs \"elevate\" in permit");
+  }
+  if (block.kind == BlockKind::forked) {
+    checker.note(at_start,
+                 "a forked block begins as the block that it comes from; remove at_start");
+  }
+}
+
 // An inherited block is its origin, reached by other scopes: it has no memory, end or log of its
 // own.
 void check_inherited_settings(SuiteChecker& checker, const BlockSpec& block) {
   const BlockSpec plain;
-  const std::array<std::pair<std::string_view, bool>, 13> settings = {{
+  const std::array<std::pair<std::string_view, bool>, 15> settings = {{
       {"owner", block.owner != plain.owner},
       {"quota", block.quota_bytes != plain.quota_bytes},
       {"lifespan", block.lifespan_ms.has_value()},
@@ -94,9 +133,11 @@ void check_inherited_settings(SuiteChecker& checker, const BlockSpec& block) {
       {"audit", block.audit != plain.audit},
       {"on_full_ring", block.on_full_ring != plain.on_full_ring},
       {"enforce", block.enforce != plain.enforce},
+      {"at_start", block.at_start != plain.at_start},
       {"at_end", block.at_end != plain.at_end},
       {"at_limit", block.at_limit != plain.at_limit},
       {"heir", block.heir.has_value()},
+      {"join", !block.join.empty()},
       {"grants", !block.grants.empty()},
       {"permit", block.permit != plain.permit},
       {"sensitive", !block.sensitive.empty()},
@@ -157,6 +198,7 @@ void check_blocks(SuiteChecker& checker) {
     check_sensitive(checker, block);
     if (block.kind == BlockKind::inherited) continue;
     check_quota(checker, block);
+    check_start(checker, block);
     check_end(checker, block);
   }
 }

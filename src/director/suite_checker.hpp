@@ -55,5 +55,6 @@ class SuiteChecker {
 void check_blocks(SuiteChecker& checker);
 void check_inheritance(SuiteChecker& checker);
 void check_scripts(SuiteChecker& checker);
+void check_memory(SuiteChecker& checker);
 
 }  // namespace sessionblocks::director

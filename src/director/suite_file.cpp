@@ -58,9 +58,11 @@ void read_block(TableReader& table, BlockSpec& block) {
   table.choice("audit", block.audit);
   table.choice("on_full_ring", block.on_full_ring);
   table.choice("enforce", block.enforce);
+  table.choice("at_start", block.at_start);
   table.choice("at_end", block.at_end);
   table.choice("at_limit", block.at_limit);
   table.scope("heir", block.heir);
+  table.text_map("join", block.join);
   table.rights("grants", block.grants);
   table.rights("heirs", block.heirs);
   read_permits(table, block.permit);
@@ -106,6 +108,7 @@ void read_script(TableReader& table, const Suite& suite, ScriptSpec& script) {
   read_paths(table, suite, script);
   table.texts("may_create", script.may_create);
   table.duration_ms("timeout", script.timeout_ms);
+  table.size_bytes("memory", script.memory_bytes);
   table.choice("start", script.start);
   table.choice("restart", script.restart);
   read_budget(table, script);
@@ -160,6 +163,7 @@ void read_head(TableReader& root, Suite& suite) {
   }
   TableReader table(*head, head->where, suite.where, root.problems());
   table.text("name", suite.name);
+  table.size_bytes("memory", suite.memory_bytes);
   table.finish();
 }
 

@@ -86,6 +86,12 @@ bool TableReader::integer_in(std::string_view key, std::int64_t min, std::int64_
 }
 
 void TableReader::size_bytes(std::string_view key, std::uint64_t& out) {
+  std::optional<std::uint64_t> size;
+  size_bytes(key, size);
+  out = size.value_or(out);
+}
+
+void TableReader::size_bytes(std::string_view key, std::optional<std::uint64_t>& out) {
   const TomlNode* node = find(key, Type::text);
   if (node == nullptr) return;
   if (const auto value = units::parse_size(node->text)) {

@@ -59,6 +59,7 @@ class TableReader {
     if (integer_in(key, min, max, value)) out = static_cast<Int>(value);
   }
   void size_bytes(std::string_view key, std::uint64_t& out);
+  void size_bytes(std::string_view key, std::optional<std::uint64_t>& out);
   void duration_ms(std::string_view key, std::uint64_t& out);
   void duration_ms(std::string_view key, std::optional<std::uint64_t>& out);
   // A relative path starts at `folder`.

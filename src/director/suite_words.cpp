@@ -32,11 +32,20 @@ constexpr std::array kEnforce = {
     Word<Enforce>{"swap", Enforce::swap},
     Word<Enforce>{"kill", Enforce::kill},
 };
+constexpr std::array kAtStart = {
+    Word<AtStart>{"empty", AtStart::empty},
+    Word<AtStart>{"load", AtStart::load},
+};
 constexpr std::array kAtEnd = {
-    Word<AtEnd>{"destroy", AtEnd::destroy},
-    Word<AtEnd>{"heir", AtEnd::heir},
-    Word<AtEnd>{"snapshot", AtEnd::snapshot},
-    Word<AtEnd>{"elevate", AtEnd::elevate},
+    Word<AtEnd>{"destroy", AtEnd::destroy},   Word<AtEnd>{"heir", AtEnd::heir},
+    Word<AtEnd>{"snapshot", AtEnd::snapshot}, Word<AtEnd>{"elevate", AtEnd::elevate},
+    Word<AtEnd>{"join", AtEnd::join},
+};
+using sessionblocks::JoinPolicy;
+constexpr std::array kJoinPolicy = {
+    Word<JoinPolicy>{"refuse", JoinPolicy::refuse}, Word<JoinPolicy>{"ours", JoinPolicy::ours},
+    Word<JoinPolicy>{"theirs", JoinPolicy::theirs}, Word<JoinPolicy>{"add", JoinPolicy::add},
+    Word<JoinPolicy>{"max", JoinPolicy::max},       Word<JoinPolicy>{"newest", JoinPolicy::newest},
 };
 constexpr std::array kAtLimit = {
     Word<AtLimit>{"refuse", AtLimit::refuse},
@@ -121,8 +130,16 @@ std::span<const Word<Enforce>> words() noexcept {
   return kEnforce;
 }
 template <>
+std::span<const Word<AtStart>> words() noexcept {
+  return kAtStart;
+}
+template <>
 std::span<const Word<AtEnd>> words() noexcept {
   return kAtEnd;
+}
+template <>
+std::span<const Word<JoinPolicy>> words() noexcept {
+  return kJoinPolicy;
 }
 template <>
 std::span<const Word<AtLimit>> words() noexcept {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/words.hpp"
 #include "director/suite.hpp"
 
 namespace sessionblocks::director {
@@ -35,7 +36,11 @@ std::span<const Word<OnFullRing>> words() noexcept;
 template <>
 std::span<const Word<Enforce>> words() noexcept;
 template <>
+std::span<const Word<AtStart>> words() noexcept;
+template <>
 std::span<const Word<AtEnd>> words() noexcept;
+template <>
+std::span<const Word<sessionblocks::JoinPolicy>> words() noexcept;
 template <>
 std::span<const Word<AtLimit>> words() noexcept;
 template <>

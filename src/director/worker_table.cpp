@@ -17,8 +17,8 @@ bool Worker::has_detached() const noexcept {
 }
 
 OpenedBlock* Worker::open_at(std::uint64_t open) noexcept {
-  if (open >= opens.size() || !opens[open]) return nullptr;
-  return &*opens[open];
+  const auto found = open < layout::kOpens ? opens.find(static_cast<unsigned>(open)) : opens.end();
+  return found == opens.end() ? nullptr : &found->second;
 }
 
 Result<Worker*> WorkerTable::add(Worker worker) {
@@ -37,9 +37,8 @@ Result<Worker*> WorkerTable::add(Worker worker) {
 }
 
 Worker& WorkerTable::adopt(Worker worker) {
-  worker.opens.resize(layout::kOpens);
   for (unsigned open = 0; open < layout::kOpens; ++open) {
-    if (!worker.opens[open]) worker.free_opens.push_back(open);
+    if (!worker.opens.contains(open)) worker.free_opens.push_back(open);
   }
   const WorkerId id = worker.id;
   return workers_.insert_or_assign(id, std::move(worker)).first->second;
@@ -73,7 +72,7 @@ Result<unsigned> WorkerTable::add_open(Worker& worker, const OpenedBlock& opened
 }
 
 void WorkerTable::remove_open(Worker& worker, unsigned open) noexcept {
-  worker.opens[open].reset();
+  worker.opens.erase(open);
   worker.header()->opens[open].store(0, std::memory_order_release);
   worker.free_opens.push_back(open);
 }
@@ -103,10 +102,9 @@ std::vector<Holder> WorkerTable::holders(BlockId block, Generation generation) c
   std::vector<Holder> found;
   for (const auto& [id, worker] : workers_) {
     if (!worker.segment) continue;
-    for (unsigned open = 0; open < worker.opens.size(); ++open) {
-      const auto& opened = worker.opens[open];
-      if (opened && opened->block == block && opened->generation == generation &&
-          opened->rights == sessionblocks::Rights::read_write) {
+    for (const auto& [open, opened] : worker.opens) {
+      if (opened.block == block && opened.generation == generation &&
+          opened.rights == sessionblocks::Rights::read_write) {
         found.push_back({worker.memory(), open});
       }
     }
@@ -116,8 +114,8 @@ std::vector<Holder> WorkerTable::holders(BlockId block, Generation generation) c
 
 bool WorkerTable::has_open(BlockId block, Generation generation) const noexcept {
   for (const auto& [id, worker] : workers_) {
-    for (const auto& opened : worker.opens) {
-      if (opened && opened->block == block && opened->generation == generation) return true;
+    for (const auto& [open, opened] : worker.opens) {
+      if (opened.block == block && opened.generation == generation) return true;
     }
   }
   return false;

@@ -37,7 +37,7 @@ struct Worker {
   bool is_director = false;            // the director's own lane, with which it maintains blocks
   std::optional<SegmentFile> segment;  // from attach on
   // By open index. An index rests in `free_opens` as long as possible before it is used again.
-  std::vector<std::optional<OpenedBlock>> opens;
+  std::map<unsigned, OpenedBlock> opens;
   std::deque<unsigned> free_opens;
 
   [[nodiscard]] WorkerMemory memory() const noexcept;
@@ -65,6 +65,7 @@ class WorkerTable {
 
   [[nodiscard]] Worker* find(WorkerId worker) noexcept;
   [[nodiscard]] std::map<WorkerId, Worker>& all() noexcept { return workers_; }
+  [[nodiscard]] const std::map<WorkerId, Worker>& all() const noexcept { return workers_; }
   [[nodiscard]] std::vector<WorkerId> in_scope(ScopeId scope) const;
   [[nodiscard]] std::vector<WorkerId> of_process(pid_t pid) const;
   // Who has it open read-write.

@@ -103,6 +103,10 @@ void FlowLogSink::worker_removed(WorkerId worker) {
   if (is_ready()) log_->remove_worker(worker);
 }
 
+bool FlowLogSink::take_used(WorkerId worker, unsigned open) {
+  return !is_ready() || log_->take_used(worker, open);
+}
+
 void FlowLogSink::note(std::string_view transition) {
   if (is_ready()) log_->note(transition);
 }

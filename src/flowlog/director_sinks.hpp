@@ -30,6 +30,7 @@ class FlowLogSink final : public director::AuditSink {
                     std::string_view name) override;
   void drain_fully(WorkerId worker) override;
   void worker_removed(WorkerId worker) override;
+  bool take_used(WorkerId worker, unsigned open) override;
   void note(std::string_view transition) override;
 
  private:

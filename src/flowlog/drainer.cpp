@@ -14,7 +14,10 @@ constexpr microseconds kShortestNap{20};
 constexpr microseconds kLongestNap{1'000};
 // A batch below this waits for more, unless somebody asks: each costs a frame header.
 constexpr std::uint64_t kSmallBatch = 512;
-constexpr unsigned kPatience = 8;  // passes of kLongestNap that a small batch may wait at most
+constexpr microseconds kPatience{8'000};  // that a small batch may wait at most
+// While nothing comes: half of the smallest ring must be more than what comes during a nap.
+constexpr microseconds kLongestIdleNap{10'000};
+constexpr std::uint64_t kRecordsPerUs = 40;  // of the fastest worker
 
 layout::LaneHead& head_of(std::span<std::byte> segment, unsigned lane, std::uint64_t records) {
   return *reinterpret_cast<layout::LaneHead*>(segment.data() + layout::lane_at(lane, records));
@@ -75,34 +78,42 @@ Result<void> Drainer::add_worker(WorkerId worker, std::span<std::byte> segment,
     const auto start = adopted.next.find({raw(worker), static_cast<std::uint16_t>(i)});
     if (start != adopted.next.end()) added.starts[i] = start->second;
   }
-  const std::lock_guard lock(workers_lock_);
-  if (!workers_.try_emplace(worker, std::move(added)).second) {
-    return fail(Errc::exists, "worker " + std::to_string(raw(worker)));
+  {
+    const std::lock_guard lock(workers_lock_);
+    if (!workers_.try_emplace(worker, std::move(added)).second) {
+      return fail(Errc::exists, "worker " + std::to_string(raw(worker)));
+    }
   }
-  return {};  // the next look finds its lanes
+  hurry();  // its rings may be smaller than the nap that is under way allows for
+  return {};
 }
 
 bool Drainer::find_lanes(WorkerId id, Worker& worker) {
   // A worker can set any bit, for a lane without memory too: that costs it a page of its own
   // segment, at most one a lane. A bit that it clears again changes nothing.
-  const std::uint32_t used = lanes_used_of(worker.segment);
-  bool has_new = false;
-  for (unsigned i = 0; i < layout::kLanes; ++i) {
-    if ((used >> i & 1U) == 0 || worker.has_lane.test(i)) continue;
+  const auto known = static_cast<std::uint32_t>(worker.has_lane.to_ulong());
+  std::uint32_t fresh = lanes_used_of(worker.segment) & ~known;
+  const bool has_new = fresh != 0;
+  for (; fresh != 0; fresh &= fresh - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(fresh));
     const AuditRingReader ring(head_of(worker.segment, i, worker.ring_records),
                                ring_of(worker.segment, i, worker.ring_records),
                                worker.ring_records);
     worker.lanes.push_back(std::make_shared<Lane>(LaneRef{raw(id), static_cast<std::uint16_t>(i)},
                                                   ring, worker.starts[i], worker.opens));
     worker.has_lane.set(i);
-    has_new = true;
   }
   return has_new;
 }
 
 void Drainer::find_lanes() {
   const std::lock_guard lock(workers_lock_);
-  for (auto& [id, worker] : workers_) lanes_changed_ = find_lanes(id, worker) || lanes_changed_;
+  idle_nap_ = kLongestIdleNap;
+  for (auto& [id, worker] : workers_) {
+    lanes_changed_ = find_lanes(id, worker) || lanes_changed_;
+    idle_nap_ = std::min(idle_nap_, microseconds(worker.ring_records / 2 / kRecordsPerUs));
+  }
+  idle_nap_ = std::max(idle_nap_, kLongestNap);
   if (!std::exchange(lanes_changed_, false)) return;
   forget_drained();
   lanes_ = kept_;
@@ -150,12 +161,24 @@ Result<void> Drainer::drain_fully(WorkerId worker) {
   return {};
 }
 
-bool Drainer::wait_for(const std::vector<Target>& targets) {
+bool Drainer::take_used(WorkerId worker, unsigned open) {
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
+  if (at == workers_.end() || open >= layout::kOpens) return true;
+  return at->second.opens->take_used(open);
+}
+
+// The drain thread looks at everything now.
+void Drainer::hurry() {
   {
     const std::lock_guard lock(nap_lock_);
     hurry_ = true;
   }
   nap_.notify_all();
+}
+
+bool Drainer::wait_for(const std::vector<Target>& targets) {
+  hurry();
   return writer_->wait_until([&] {
     return std::all_of(targets.begin(), targets.end(), [](const Target& target) {
       return target.lane->is_forged() || target.lane->released() >= target.end;
@@ -285,7 +308,8 @@ void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
 }
 
 unsigned Drainer::pass(bool take_all) {
-  find_lanes();
+  // A word of each worker's segment: with a thousand idle workers that is most of what we do.
+  if (take_all) find_lanes();
   unsigned fullest = 0;
   handed_over_ = false;
   const std::uint64_t now_ms = platform::monotonic_coarse_ms();
@@ -302,7 +326,7 @@ unsigned Drainer::pass(bool take_all) {
 
 void Drainer::run() {
   microseconds nap = kShortestNap;
-  unsigned waited = 0;
+  microseconds waited{0};
   while (true) {
     bool take_all = false;
     bool is_last = false;
@@ -312,12 +336,13 @@ void Drainer::run() {
       take_all = std::exchange(hurry_, false);
       is_last = stopping_;
     }
-    take_all = take_all || is_last || ++waited >= kPatience;
+    waited += nap;
+    take_all = take_all || is_last || waited >= kPatience;
     const unsigned fullest = pass(take_all);
-    if (take_all) waited = 0;
+    if (take_all) waited = microseconds{0};
     if (is_last) break;
     // A quarter full: look as often as we can. Little: look less often, batches grow.
-    nap = fullest > 4 ? kShortestNap : std::min(nap * 2, kLongestNap);
+    nap = fullest > 4 ? kShortestNap : std::min(nap * 2, fullest > 0 ? kLongestNap : idle_nap_);
   }
 }
 

@@ -1,15 +1,16 @@
 // The thread that takes records out of the workers' rings before they fill.
 //
-// It looks, naps and never spins: 20 us while a ring fills fast, up to 1 ms when little comes. It
-// copies and checks; the log writer's thread does the rest and gives the cells back. Lanes that no
-// thread of a worker ever had are not touched: their pages need not exist, and reading a page that
-// is not there would take one from /dev/shm.
-// add_worker, set_open, drain_fully and remove_worker are the director's, from any one thread; a
-// worker's memory must stay mapped between add_worker and the return of remove_worker.
+// It looks, naps and never spins: 20 us while a ring fills fast, up to 1 ms when little comes, up
+// to 10 ms when nothing does and no ring can fill meanwhile. It copies and checks; the log writer's
+// thread does the rest and gives the cells back. Lanes that no thread of a worker ever had are not
+// touched: their pages need not exist, and reading a page that is not there would take one from
+// /dev/shm. add_worker, set_open, drain_fully and remove_worker are the director's, from any one
+// thread; a worker's memory must stay mapped between add_worker and the return of remove_worker.
 #pragma once
 
 #include <array>
 #include <bitset>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -54,6 +55,9 @@ class Drainer {
   void remove_worker(WorkerId worker);
   // Waits until what removed workers left is in the log, or the disk refuses.
   void drain_kept();
+  // Whether a record that was taken since this was asked last names `open`. True for workers that
+  // are not here: nobody looks.
+  [[nodiscard]] bool take_used(WorkerId worker, unsigned open);
   // Operations of a worker that have no records, as the worker itself counted them.
   [[nodiscard]] std::vector<Note> counts_of(WorkerId worker) const;
 
@@ -75,6 +79,7 @@ class Drainer {
     std::shared_ptr<Lane> lane;
     std::uint64_t end;
   };
+  void hurry();
   [[nodiscard]] bool wait_for(const std::vector<Target>& targets);
   void leave_undrained(Lane& lane);
   void forget_drained();  // of kept_, under workers_lock_
@@ -93,17 +98,18 @@ class Drainer {
   LogWriter* writer_;
   LogEvents events_;
   mutable std::mutex workers_lock_;
-  std::map<WorkerId, Worker> workers_;        // under workers_lock_
-  std::vector<std::shared_ptr<Lane>> kept_;   // of removed workers, under workers_lock_
-  std::vector<std::shared_ptr<Lane>> lanes_;  // drain thread: what pass() looks at
-  bool lanes_changed_ = false;                // under workers_lock_: lanes_ is out of date
-  Batch* spare_ = nullptr;                    // drain thread
-  bool handed_over_ = false;                  // drain thread: the writer is to be woken
-  std::vector<RingCell> scratch_;             // writer thread
+  std::map<WorkerId, Worker> workers_;         // under workers_lock_
+  std::vector<std::shared_ptr<Lane>> kept_;    // of removed workers, under workers_lock_
+  std::vector<std::shared_ptr<Lane>> lanes_;   // drain thread: what pass() looks at
+  bool lanes_changed_ = false;                 // under workers_lock_: lanes_ is out of date
+  std::chrono::microseconds idle_nap_{1'000};  // drain thread: how long a nap may be now
+  Batch* spare_ = nullptr;                     // drain thread
+  bool handed_over_ = false;                   // drain thread: the writer is to be woken
+  std::vector<RingCell> scratch_;              // writer thread
 
   std::mutex nap_lock_;
   std::condition_variable nap_;
-  bool hurry_ = false;     // under nap_lock_: somebody waits for a drain
+  bool hurry_ = false;     // under nap_lock_: a look at everything is due
   bool stopping_ = false;  // under nap_lock_
   std::thread thread_;
 };

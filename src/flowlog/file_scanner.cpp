@@ -60,7 +60,10 @@ Result<bool> FileScanner::resync() {
     auto step = look(at, frame);
     if (!step) return tl::unexpected(std::move(step).error());
     if (*step != Step::frame) continue;
-    next_at_ = at;
+    // What was being written when it was looked at is whole by now, if what comes behind it is.
+    auto again = look(next_at_, frame);
+    if (!again) return tl::unexpected(std::move(again).error());
+    if (*again != Step::frame) next_at_ = at;
     return true;
   }
 }

@@ -25,7 +25,8 @@ class FileScanner {
 
   // The frame's payload is valid until the next call. io_error: reading failed.
   [[nodiscard]] Result<Step> next(Frame& frame);
-  // After torn or malformed: goes to the next place where a whole frame begins, if there is one.
+  // After torn or malformed: goes to the next place where a whole frame begins, if there is one. It
+  // stays where it is when a whole frame has come to be there meanwhile.
   [[nodiscard]] Result<bool> resync();
   // Where the frame that next() gave last begins; where the next one begins.
   [[nodiscard]] std::uint64_t frame_at() const noexcept { return frame_at_; }

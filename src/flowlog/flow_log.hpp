@@ -35,6 +35,9 @@ class FlowLog {
   [[nodiscard]] Result<void> open_block(WorkerId worker, unsigned open, BlockRef block,
                                         std::string_view name);
   [[nodiscard]] Result<void> drain_fully(WorkerId worker) { return drainer_.drain_fully(worker); }
+  [[nodiscard]] bool take_used(WorkerId worker, unsigned open) {
+    return drainer_.take_used(worker, open);
+  }
   void remove_worker(WorkerId worker);
   // What the director did, in the same chain as the records.
   void note(std::string_view text);

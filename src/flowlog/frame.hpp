@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <span>
 
-#include "flowlog/bytes.hpp"
+#include "core/bytes.hpp"
 
 namespace sessionblocks::flowlog {
 

@@ -52,6 +52,7 @@ CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
       break;
     }
     if (end > cells.size()) break;
+    opens.note_use(record.open);
     check.cells = static_cast<std::size_t>(end);
   }
   return check;

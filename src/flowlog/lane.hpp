@@ -52,12 +52,23 @@ class OpenTable {
     return {rows_[open].load(std::memory_order_acquire)};
   }
 
+  // That a record named it, since this was asked last.
+  void note_use(unsigned open) const noexcept {
+    // Relaxed: whoever asks drains first, or asks again.
+    auto& used = used_[open];
+    if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool take_used(unsigned open) noexcept {
+    return used_[open].exchange(false, std::memory_order_relaxed);
+  }
+
  private:
   [[nodiscard]] bool is_told() const noexcept { return settled_.load(std::memory_order_acquire); }
 
   std::uint64_t added_ms_;
   std::atomic<bool> settled_{false};
   std::array<std::atomic<std::uint64_t>, layout::kOpens> rows_{};
+  mutable std::array<std::atomic<bool>, layout::kOpens> used_{};
 };
 
 struct CellCheck {

@@ -135,6 +135,7 @@ Result<bool> LogReader::pass_damage(Step step, bool is_newest, Entry& entry) {
   const std::uint64_t at = scanner_->next_at();
   auto goes_on = scanner_->resync();
   if (!goes_on) return tl::unexpected(std::move(goes_on).error());
+  if (*goes_on && scanner_->next_at() == at) return next_frame(entry);
   if (!*goes_on) {
     // Torn at the very end: perhaps being written; the scanner stays where it is.
     if (is_newest && step == Step::torn) {

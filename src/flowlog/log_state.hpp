@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "flowlog/bytes.hpp"
+#include "core/bytes.hpp"
 #include "flowlog/frame.hpp"
 #include "flowlog/log_record.hpp"
 

@@ -24,7 +24,7 @@
 #include <span>
 #include <vector>
 
-#include "flowlog/bytes.hpp"
+#include "core/bytes.hpp"
 #include "flowlog/log_record.hpp"
 #include "layout/node.hpp"
 #include "lockfree/audit_ring.hpp"

@@ -1,7 +1,8 @@
 // The control segment: the directory of blocks, scopes and workers. The director alone writes it,
 // every worker maps it read-only; what stands here is the authority.
 //
-//   | header 4 KiB | blocks | scopes | workers | checkpoints |
+//   | header 4 KiB | blocks | scopes | workers | checkpoints | used references | redeemed opens |
+//   | holdings | revocations |
 //
 // A row is published by its id (release) after all else in it and withdrawn by id 0 first. Whoever
 // copies a row checks that the id is the same before and after.
@@ -17,7 +18,12 @@ inline constexpr std::uint32_t kBlockRows = 16'384;
 inline constexpr std::uint32_t kScopeRows = 8'192;
 inline constexpr std::uint32_t kWorkerRows = 4'096;
 inline constexpr std::uint32_t kCheckpointRows = 8'192;
-inline constexpr std::size_t kNameBytes = 64;  // with a closing zero
+inline constexpr std::uint32_t kUsedReferenceRows = 4'096;
+inline constexpr std::uint32_t kRedeemedRows = 8'192;
+inline constexpr std::uint32_t kHoldingRows = 32'768;
+inline constexpr std::uint32_t kRevocationRows = 1'024;
+inline constexpr std::size_t kNameBytes = 64;          // with a closing zero
+inline constexpr std::size_t kRevokedPathBytes = 464;  // with a closing zero
 
 // The one word that an operation compares: block id 32 | generation 24 | state 8. A handle keeps
 // the word it may work under; any difference sends it to the slow path.
@@ -46,37 +52,45 @@ struct alignas(kLine) BlockRow {
   std::atomic<std::uint64_t> life;            // LifeWord; 0: free row
   std::atomic<std::uint64_t> reserved_bytes;  // memory is there for every offset below this
   std::atomic<std::uint64_t> segment_bytes;   // = quota rounded to pages
-  std::atomic<std::uint64_t> policy;          // AuditLevel 8 | FullRing 8 | BlockKind 8 | Enforce 8
-  std::atomic<std::uint32_t> change_seq;      // waiters of state and generation sleep on this
+  std::atomic<std::uint64_t> policy;      // AuditLevel, FullRing, BlockKind, Enforce, AtEnd: 8 each
+  std::atomic<std::uint32_t> change_seq;  // waiters of state and generation sleep on this
   std::uint32_t owner_scope;
   std::uint64_t zero0[3];
   // Read by inspectors and by the director that adopts.
   std::uint64_t quota_bytes;
-  std::uint64_t ends_at_ms;      // CLOCK_BOOTTIME; 0: with its owner scope
-  std::uint64_t created_ms;      // CLOCK_REALTIME
-  std::uint64_t goal;            // a transition under way: what it shall become, 0 none
-  std::uint32_t origin_block;    // inherited, forked: where it came from
-  std::uint32_t first_table_id;  // table ids of a generation start here
-  std::uint32_t permits;         // bits of what the suite permits: share, fork, persist, elevate
-  std::uint32_t zero1;
+  std::uint64_t ends_at_ms;       // CLOCK_BOOTTIME; 0: with its owner scope
+  std::uint64_t created_ms;       // CLOCK_REALTIME
+  std::uint64_t goal;             // a transition under way: what it shall become, 0 none
+  std::uint32_t origin_block;     // inherited, forked: where it came from
+  std::uint32_t first_table_id;   // table ids of a generation start here
+  std::uint32_t permits;          // bits of what the suite permits: share, fork, persist, elevate
+  std::uint32_t last_generation;  // the highest that was ever begun; none is begun twice
   char name[kNameBytes];
-  std::uint64_t zero2[2];
+  std::uint64_t idle_ms;     // ends when nobody used it for so long; 0: however long
+  std::uint32_t heir_scope;  // AtEnd::heir: who gets it; = owner_scope: who got it; 0: not there
+  std::uint32_t enforcing;   // a change of state under way: how, if not as the policy says; 0: so
 };
 static_assert(sizeof(BlockRow) == 192 && offsetof(BlockRow, quota_bytes) == 64);
-static_assert(offsetof(BlockRow, name) == 112);
+static_assert(offsetof(BlockRow, name) == 112 && offsetof(BlockRow, idle_ms) == 176);
+// Goals that are no state; otherwise a goal is a BlockState. heir_scope becomes the owner.
+inline constexpr std::uint64_t kGoalHandOver = 0x100;
+// The fork ends once its origin, which then has no base of it any more, has what it changed.
+inline constexpr std::uint64_t kGoalJoin = 0x101;
 
 struct alignas(kLine) ScopeRow {
   std::atomic<std::uint32_t> id;  // 0: free row
   std::uint32_t parent;
-  std::uint8_t kind;   // ScopeKind
-  std::uint8_t ended;  // 1: ending, children first
-  std::uint16_t slot;  // worker slots: their number, from 1
-  std::uint32_t zero0;
-  std::uint64_t started_ms;  // CLOCK_REALTIME
-  std::uint64_t zero1[5];
+  std::uint8_t kind;           // ScopeKind
+  std::uint8_t ended;          // 1: ending, children first
+  std::uint16_t slot;          // worker slots: their number, from 1
+  std::uint32_t worker;        // flow blocks: the worker that entered
+  std::uint64_t started_ms;    // CLOCK_REALTIME
+  std::uint64_t entry;         // flow blocks: the number by which that worker knows it
+  std::uint64_t budget_bytes;  // for its blocks and all below; 0: no bound of its own
+  std::uint64_t zero1[3];
   char name[kNameBytes];  // its own part of the path
 };
-static_assert(sizeof(ScopeRow) == 128);
+static_assert(sizeof(ScopeRow) == 128 && offsetof(ScopeRow, entry) == 24);
 
 struct alignas(kLine) WorkerRow {
   std::atomic<std::uint32_t> id;  // 0: free row
@@ -103,6 +117,57 @@ struct alignas(kLine) CheckpointRow {
 };
 static_assert(sizeof(CheckpointRow) == 128);
 
+// A reference for a single use that was used. The row is free again when no reference of this nonce
+// could be redeemed anyhow: its time has passed, or its block or its issuer has ended.
+struct alignas(32) UsedReferenceRow {
+  std::atomic<std::uint64_t> nonce;  // 0: free row
+  std::uint64_t ends_at_ms;          // CLOCK_BOOTTIME
+  std::uint32_t block;
+  std::uint32_t issuer;  // scope
+  std::uint64_t zero0;
+};
+static_assert(sizeof(UsedReferenceRow) == 32);
+
+// A worker's open that a reference gave it, whatever the grants say: what a director that adopts
+// the worker takes its rights from.
+struct alignas(32) RedeemedRow {
+  std::atomic<std::uint32_t> worker;  // 0: free row
+  std::uint32_t open;
+  std::uint32_t block;
+  std::uint32_t generation;
+  std::uint8_t rights;
+  std::uint8_t zero0[3];
+  std::uint32_t issuer;  // scope: that of the one who shared it, or the next above that is left
+  std::uint64_t zero1;
+};
+static_assert(sizeof(RedeemedRow) == 32);
+
+// A process that was given a descriptor of a generation, and the scope for which. It may have it
+// mapped as long as it lives, whatever it has closed and whether it is attached.
+struct alignas(32) HoldingRow {
+  std::atomic<std::uint64_t> block;  // block id 32 | generation 32; kEveryBlock; 0: free row
+  std::uint64_t start_ticks;
+  std::int32_t pid;
+  std::uint32_t scope;  // or the next above that is left
+  std::uint8_t rights;
+  std::uint8_t zero0[7];
+};
+static_assert(sizeof(HoldingRow) == 32);
+// Too many to remember one by one.
+inline constexpr std::uint64_t kEveryBlock = ~std::uint64_t{0};
+
+// A scope, and all below it, that have no more than these rights on a block, whatever gave them.
+struct alignas(kLine) RevocationRow {
+  std::atomic<std::uint32_t> block;  // 0: free row
+  std::uint32_t left;                // Rights
+  std::uint32_t enforcing;           // under way: how; 0: done
+  std::uint32_t zero0;
+  std::uint64_t revoked_ms;  // CLOCK_REALTIME
+  std::uint64_t zero1[3];
+  char path[kRevokedPathBytes];
+};
+static_assert(sizeof(RevocationRow) == 512 && offsetof(RevocationRow, path) == 48);
+
 struct ControlHeader {
   Identity identity;
   std::atomic<std::uint64_t> epoch;  // one more each time a director takes over
@@ -118,7 +183,7 @@ struct ControlHeader {
   std::uint32_t next_block_id;
   std::uint32_t next_scope_id;
   std::uint32_t next_worker_id;
-  std::uint64_t zero1[1];
+  std::uint64_t budget_bytes;  // for all blocks; 0: no bound
   char system_name[kNameBytes];
 };
 static_assert(sizeof(ControlHeader) <= 4'096);
@@ -129,6 +194,10 @@ struct ControlSegment {
   ScopeRow scopes[kScopeRows];
   WorkerRow workers[kWorkerRows];
   CheckpointRow checkpoints[kCheckpointRows];
+  UsedReferenceRow used_references[kUsedReferenceRows];
+  RedeemedRow redeemed[kRedeemedRows];
+  HoldingRow holdings[kHoldingRows];
+  RevocationRow revocations[kRevocationRows];
 };
 static_assert(offsetof(ControlSegment, blocks) == 4'096);
 

@@ -54,10 +54,30 @@ struct Node {
   std::atomic<std::uint64_t> version;
   std::atomic<std::uint64_t> key_id;  // incarnation of the key's first node; audit records name it
   std::atomic<std::uint64_t> expiry_ms;  // CLOCK_MONOTONIC_COARSE; 0: never
-  std::atomic<std::uint64_t> stamp;      // snapshot clock at the commit
+  std::atomic<std::uint64_t> stamp;      // when it was committed: Stamp
   std::atomic<std::uint64_t> hash;
 };
 static_assert(sizeof(Node) == 64 && offsetof(Node, stamp) == 48 && offsetof(Node, hash) == 56);
+
+// stamp: snapshot clock 26 | CLOCK_MONOTONIC_COARSE in ms 38, 8.7 years. The clock orders a version
+// against checkpoints, the time against versions of other blocks: joins and leak reports ask for
+// it.
+struct Stamp {
+  std::uint64_t instant = 0;
+  std::uint64_t written_ms = 0;
+
+  static constexpr unsigned kTimeBits = 38;
+  static constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << kTimeBits) - 1;
+
+  [[nodiscard, gnu::always_inline]] static constexpr Stamp unpack(std::uint64_t word) noexcept {
+    return {word >> kTimeBits, word & kTimeMask};
+  }
+  [[nodiscard, gnu::always_inline]] constexpr std::uint64_t pack() const noexcept {
+    return (instant << kTimeBits) | (written_ms & kTimeMask);
+  }
+};
+// Instants that a block draws are below; who scribbles a higher one into its clock is found out.
+inline constexpr std::uint64_t kMaxInstant = (std::uint64_t{1} << (64 - Stamp::kTimeBits)) - 1;
 
 // A previous version that a checkpoint still needs: low is its offset (0: none), high its gen. A
 // pair, because a director that takes a version out of a chain must change both at once.

@@ -12,6 +12,9 @@
 //     cells can get no memory begins again at its first, and is as large as the memory it has.
 #pragma once
 
+#include <sessionblocks/error.hpp>
+
+#include "core/words.hpp"
 #include "layout/worker.hpp"
 
 #include <algorithm>
@@ -24,13 +27,31 @@ namespace sessionblocks {
 
 using RingCell = layout::AuditRecord;
 
+// What is recorded of one operation; `value_bytes` saturates.
+[[nodiscard]] inline RingCell make_record(std::uint16_t open, Op op, Errc outcome,
+                                          std::uint64_t key_id, std::uint64_t version,
+                                          std::uint64_t value_bytes,
+                                          std::uint64_t now_ms) noexcept {
+  constexpr std::uint64_t kMost = UINT32_MAX;
+  return {.key_id = key_id,
+          .version = version,
+          .time_ms = static_cast<std::uint32_t>(now_ms),
+          .value_bytes = static_cast<std::uint32_t>(std::min(value_bytes, kMost)),
+          .open = open,
+          .op = static_cast<std::uint8_t>(op),
+          .outcome = static_cast<std::uint8_t>(outcome),
+          .count = 1,
+          .flags = 0};
+}
+
 // Cells that hold `key_bytes` bytes of an inline key.
 [[nodiscard]] constexpr std::uint64_t key_cells(std::uint64_t key_bytes) noexcept {
   return (key_bytes + sizeof(RingCell) - 1) / sizeof(RingCell);
 }
 
 namespace detail {
-inline void store_words(RingCell& cell, const std::uint64_t (&words)[4]) noexcept {
+[[gnu::always_inline]] inline void store_words(RingCell& cell,
+                                               const std::uint64_t (&words)[4]) noexcept {
   auto* to = reinterpret_cast<std::uint64_t*>(&cell);
   __atomic_store_n(to, words[0], __ATOMIC_RELAXED);
   __atomic_store_n(to + 1, words[1], __ATOMIC_RELAXED);
@@ -39,7 +60,7 @@ inline void store_words(RingCell& cell, const std::uint64_t (&words)[4]) noexcep
 }
 // The words are put together in registers: narrow stores that a wide load reads back cost more
 // than all the rest of a push.
-inline void store_cell(RingCell& cell, const RingCell& value) noexcept {
+[[gnu::always_inline]] inline void store_cell(RingCell& cell, const RingCell& value) noexcept {
   store_words(
       cell, {value.key_id, value.version, value.time_ms | (std::uint64_t{value.value_bytes} << 32U),
              value.open | (std::uint64_t{value.op} << 16U) | (std::uint64_t{value.outcome} << 24U) |
@@ -96,6 +117,10 @@ class AuditRingWriter {
     const std::uint64_t drained = lane_->ring_drained.load(std::memory_order_acquire);
     return written_ - drained <= mask_ + 1;
   }
+  // The same in two steps: nobody reads the cell before it is published. Precondition of both: room
+  // for one more.
+  [[nodiscard]] RingCell& next_cell() noexcept { return cells_[place()]; }
+  void publish_next() noexcept { publish(written_ + 1); }
   // The index that the next record gets.
   [[nodiscard]] std::uint64_t next() const noexcept { return written_; }
 

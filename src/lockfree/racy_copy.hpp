@@ -29,7 +29,7 @@ inline constexpr bool kCopiesByWords = true;
 inline constexpr bool kCopiesByWords = false;
 #endif
 #undef SESSIONBLOCKS_BY_WORDS
-inline constexpr std::size_t kShortCopy = 256;
+inline constexpr std::size_t kShortCopy = 1'024;
 
 namespace detail {
 inline std::uint64_t load_word(const std::byte* shared) noexcept {
@@ -54,6 +54,14 @@ inline std::uint64_t load_short(const std::byte* bytes, std::size_t count) noexc
   if (count > 2) word |= std::to_integer<std::uint64_t>(bytes[2]) << 16U;
   return word;
 }
+// The same for the last bytes of many: one load, when there is a word of them.
+inline std::uint64_t load_last(const std::byte* bytes, std::size_t all,
+                               std::size_t count) noexcept {
+  if (all < 8) return load_short(bytes, count);
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes + all - 8, 8);
+  return word >> ((8 - count) * 8U);
+}
 inline void store_short(std::byte* bytes, std::uint64_t word, std::size_t count) noexcept {
   if (count >= 4) {
     const auto low = static_cast<std::uint32_t>(word);
@@ -70,10 +78,24 @@ inline void store_short(std::byte* bytes, std::uint64_t word, std::size_t count)
   return (std::uint64_t{1} << (count * 8U)) - 1;
 }
 
+inline constexpr std::size_t kStride = 32;
+
+// At least one stride. The last one ends where the bytes end, and may overlap the one before.
+[[gnu::always_inline]] inline void copy_by_strides(std::byte* to, const std::byte* from,
+                                                   std::size_t bytes) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const std::size_t last = bytes - kStride;
+  for (std::size_t done = 0; done < last; done += kStride) {
+    std::memcpy(to + done, from + done, kStride);
+  }
+  std::memcpy(to + last, from + last, kStride);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
 // The first whole words of a copy, fast; how many bytes that was.
-inline std::size_t copy_most(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+[[gnu::always_inline]] inline std::size_t copy_most(std::byte* to, const std::byte* from,
+                                                    std::size_t bytes) noexcept {
   if constexpr (kCopiesByWords) return 0;
-  constexpr std::size_t kStride = 32;
   std::size_t done = 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (bytes > kShortCopy) {
@@ -81,15 +103,39 @@ inline std::size_t copy_most(std::byte* to, const std::byte* from, std::size_t b
     std::memcpy(to, from, done);
   } else {
     for (; done + kStride <= bytes; done += kStride) std::memcpy(to + done, from + done, kStride);
+    if (done + kStride / 2 <= bytes) {
+      std::memcpy(to + done, from + done, kStride / 2);
+      done += kStride / 2;
+    }
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
   return done;
 }
+
+// At least one word; the last one ends where the bytes end.
+[[gnu::always_inline]] inline bool equal_by_words(const std::byte* left, const std::byte* right,
+                                                  std::size_t bytes) noexcept {
+  const auto differ = [&](std::size_t at) {
+    std::uint64_t words[2];
+    std::memcpy(&words[0], left + at, 8);
+    std::memcpy(&words[1], right + at, 8);
+    return words[0] != words[1];
+  };
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const std::size_t last = bytes - 8;
+  bool differs = differ(last);
+  for (std::size_t at = 0; at < last && !differs; at += 8) differs = differ(at);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return !differs;
+}
 }  // namespace detail
 
 // Shared -> private. `shared` is 8-byte aligned and readable up to the next multiple of 8.
-inline void copy_out(std::byte* private_bytes, const std::byte* shared,
-                     std::size_t bytes) noexcept {
+[[gnu::always_inline]] inline void copy_out(std::byte* private_bytes, const std::byte* shared,
+                                            std::size_t bytes) noexcept {
+  if (!kCopiesByWords && bytes >= detail::kStride && bytes <= kShortCopy) [[likely]] {
+    return detail::copy_by_strides(private_bytes, shared, bytes);
+  }
   std::size_t done = detail::copy_most(private_bytes, shared, bytes);
   for (; done + 8 <= bytes; done += 8) {
     const std::uint64_t word = detail::load_word(shared + done);
@@ -102,7 +148,8 @@ inline void copy_out(std::byte* private_bytes, const std::byte* shared,
 
 // Private -> shared. `shared` is 8-byte aligned and writable up to the next multiple of 8, where
 // the rest of the last word becomes zero.
-inline void copy_in(std::byte* shared, const std::byte* private_bytes, std::size_t bytes) noexcept {
+[[gnu::always_inline]] inline void copy_in(std::byte* shared, const std::byte* private_bytes,
+                                           std::size_t bytes) noexcept {
   std::size_t done = detail::copy_most(shared, private_bytes, bytes);
   for (; done + 8 <= bytes; done += 8) {
     std::uint64_t word = 0;
@@ -110,7 +157,7 @@ inline void copy_in(std::byte* shared, const std::byte* private_bytes, std::size
     detail::store_word(shared + done, word);
   }
   if (done < bytes) {
-    detail::store_word(shared + done, detail::load_short(private_bytes + done, bytes - done));
+    detail::store_word(shared + done, detail::load_last(private_bytes, bytes, bytes - done));
   }
 }
 
@@ -133,8 +180,11 @@ inline void append_copy(std::byte* to, const std::byte* from, std::size_t kept,
 }
 
 // Whether `bytes` shared bytes equal the private ones. Same alignment rule as copy_out.
-inline bool equal_bytes(const std::byte* shared, const std::byte* private_bytes,
-                        std::size_t bytes) noexcept {
+[[gnu::always_inline]] inline bool equal_bytes(const std::byte* shared,
+                                               const std::byte* private_bytes,
+                                               std::size_t bytes) noexcept {
+  if (!kCopiesByWords && bytes >= 8) [[likely]]
+    return detail::equal_by_words(shared, private_bytes, bytes);
   std::size_t done = 0;
   for (; done + 8 <= bytes; done += 8) {
     std::uint64_t word = 0;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 
 #include "platform/os_error.hpp"
@@ -35,11 +36,38 @@ Result<DiskFile> DiskFile::open_read(const std::string& path) {
   return open_path(path, O_RDONLY).map([](UniqueFd fd) { return DiskFile(std::move(fd)); });
 }
 
+Result<DiskFile> DiskFile::open_write(const std::string& path) {
+  return open_path(path, O_RDWR | O_NOFOLLOW).map([](UniqueFd fd) {
+    return DiskFile(std::move(fd));
+  });
+}
+
 Result<std::size_t> DiskFile::write_some(std::span<const std::byte> bytes) {
   const ssize_t done =
       retry_on_eintr([&] { return ::write(fd_.get(), bytes.data(), bytes.size()); });
   if (done < 0) return fail_errno("write");
   return static_cast<std::size_t>(done);
+}
+
+Result<void> DiskFile::write_all(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto done = write_some(bytes);
+    if (!done) return tl::unexpected(done.error());
+    bytes = bytes.subspan(*done);
+  }
+  return {};
+}
+
+Result<void> DiskFile::overwrite(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = retry_on_eintr([&] {
+      return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+    if (done < 0) return fail_errno("write");
+    offset += static_cast<std::uint64_t>(done);
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return {};
 }
 
 Result<std::size_t> DiskFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
@@ -75,6 +103,13 @@ Result<void> DiskFile::sync() {
   return {};
 }
 
+Result<void> DiskFile::require_private(const std::string& path) const {
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) != 0) return fail_errno("look at", path);
+  if (info.st_uid == ::geteuid() && (info.st_mode & 0077U) == 0) return {};
+  return fail(Errc::denied, path + ": must be this user's alone, mode 0600");
+}
+
 Result<void> make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make folder", path);
   struct stat info {};
@@ -101,6 +136,20 @@ Result<std::vector<std::string>> list_folder(const std::string& path) {
   if (error) return tl::unexpected<Error>(os_error(error.value(), "list", path));
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Result<void> name_file(const std::string& from, const std::string& to) {
+  const int named = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  return named == 0 ? Result<void>() : fail_errno("make", to);
+}
+
+Result<void> sync_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const UniqueFd fd(
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno("open", folder);
+  if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0) return fail_errno("fsync", folder);
+  return {};
 }
 
 Result<void> remove_file(const std::string& path) {

@@ -134,6 +134,15 @@ Result<void> SharedSegment::reserve(std::uint64_t offset, std::uint64_t bytes) c
   return {};
 }
 
+Result<void> SharedSegment::discard() const {
+  const int answer = retry_on_eintr([&] {
+    return ::fallocate(fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                       static_cast<off_t>(bytes_));
+  });
+  if (answer != 0) return fail_errno("give back the memory of segment", name_);
+  return {};
+}
+
 std::uint64_t SharedSegment::cut_back() const noexcept {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) return 0;

@@ -66,6 +66,10 @@ class SharedSegment {
   // call can be repeated. invalid_argument: outside the segment. Costs about 0.3 ms per MiB.
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t bytes) const;
 
+  // Gives all its memory back: whoever maps it finds zeroes. out_of_memory, io_error: what is left
+  // in it is not known.
+  [[nodiscard]] Result<void> discard() const;
+
   // Takes back what was added to the end of the file after this object was made; whoever mapped
   // that loses it. Returns how many bytes those were; 0 also when the system refused.
   [[nodiscard]] std::uint64_t cut_back() const noexcept;

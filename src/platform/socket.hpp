@@ -34,7 +34,7 @@ enum class ReceiveOutcome : std::uint8_t { received, would_block, peer_closed };
 struct Received {
   ReceiveOutcome outcome = ReceiveOutcome::would_block;
   std::size_t bytes = 0;
-  UniqueFd descriptor;  // only from receive(), and only when the peer sent one
+  UniqueFd descriptor;           // only from receive(), and only when the peer sent one
   bool lost_descriptor = false;  // it sent one, and this process had no room for it
 };
 

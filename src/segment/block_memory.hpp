@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/bounds.hpp"
+#include "core/likely.hpp"
 #include "layout/block.hpp"
 
 #include <atomic>
@@ -68,6 +69,14 @@ class BlockMemory {
   [[nodiscard]] layout::Node* node(std::uint64_t offset) const noexcept {
     if ((offset & 15U) != 0 || !holds(offset, sizeof(layout::Node))) return nullptr;
     return reinterpret_cast<layout::Node*>(base_ + offset);
+  }
+  // Bytes from a place where a node can begin to the end of the memory that is known to be present;
+  // 0: node() and holds() can tell more.
+  [[nodiscard, gnu::always_inline]] std::uint64_t present_from(
+      std::uint64_t offset) const noexcept {
+    const std::uint64_t at = offset - geometry_.heap_at;  // below the heap: wraps to huge
+    const std::uint64_t present = present_bytes_.load(std::memory_order_relaxed);
+    return likely((offset & 15U) == 0 && at < present) ? present - at : 0;
   }
   // Precondition: holds(offset, 1).
   [[nodiscard]] std::uint64_t page_of(std::uint64_t offset) const noexcept {

@@ -35,7 +35,7 @@ struct ChainLink {
   return {link.low.load(std::memory_order_acquire), link.high.load(std::memory_order_acquire)};
 }
 
-// Whether a checkpoint needs the version stamped `older` behind one that is stamped `newer`.
+// Whether a checkpoint needs the version of instant `older` behind one of instant `newer`.
 [[nodiscard]] inline bool is_pinned(const layout::BlockHeader& header, std::uint64_t older,
                                     std::uint64_t newer) noexcept {
   return std::any_of(std::begin(header.pins), std::end(header.pins), [&](const auto& pin) {
@@ -50,7 +50,7 @@ struct Version {
   layout::Node* node = nullptr;
   layout::Gen gen = 0;
   layout::Shape shape;
-  std::uint64_t stamp = 0;
+  layout::Stamp stamp;
   ChainLink link;
 };
 
@@ -73,7 +73,7 @@ enum class Chain : std::uint8_t {
   version.node = memory.node(link.previous);
   version.gen = *gen;
   version.shape = layout::Shape::unpack(version.node->shape.load(std::memory_order_relaxed));
-  version.stamp = version.node->stamp.load(std::memory_order_relaxed);
+  version.stamp = layout::Stamp::unpack(version.node->stamp.load(std::memory_order_relaxed));
   version.link = version.shape.linked ? load_link(memory, link.previous) : ChainLink{};
   std::atomic_thread_fence(std::memory_order_acquire);
   return memory.authentic_gen(link.previous) == gen ? Chain::version : Chain::broken;
@@ -86,7 +86,7 @@ enum class Chain : std::uint8_t {
           view.node,
           view.gen,
           view.shape,
-          view.node->stamp.load(std::memory_order_relaxed),
+          layout::Stamp::unpack(view.node->stamp.load(std::memory_order_relaxed)),
           view.shape.linked ? load_link(memory, view.ref.offset()) : ChainLink{}};
 }
 
@@ -101,7 +101,7 @@ inline constexpr int kMostChainTries = 10'000;
 [[nodiscard]] inline Chain version_at(const BlockMemory& memory, const SlotView& head,
                                       std::uint64_t instant, Version& version) noexcept {
   version = first_version(memory, head);
-  for (int steps = 0; version.stamp > instant; ++steps) {
+  for (int steps = 0; version.stamp.instant > instant; ++steps) {
     if (steps == kMostVersions) return Chain::endless;
     const Chain next = follow(memory, ChainLink(version.link), version);
     if (next != Chain::version) return next;

@@ -43,6 +43,10 @@ Result<std::uint64_t> Checkpoints::take(std::span<const IntentSource> workers) {
     return fail(Errc::too_many, "a block holds at most " + std::to_string(layout::kMaxPins) +
                                     " checkpoints at once; release one");
   }
+  if (header.snapshot_clock.load(kRelaxed) >= layout::kMaxInstant) {
+    return fail(Errc::too_many, "a block is given at most " + std::to_string(layout::kMaxInstant) +
+                                    " checkpoints in its life; fork it");
+  }
   // The pin before the instant: a writer that stamps with a later one sees it (Writer::link_for).
   pin->store(layout::kPinTaking, std::memory_order_release);
   header.pin_count.fetch_add(1, std::memory_order_acq_rel);
@@ -132,7 +136,7 @@ Checkpoints::Step Checkpoints::trim_slot(const layout::TableWord& word, layout::
   found.newer = first_version(*memory_, head);
   for (; work_left_ > 0; --work_left_) {
     if (follow(*memory_, found.newer.link, found.version) != Chain::version) break;
-    if (!is_pinned(memory_->header(), found.version.stamp, found.newer.stamp)) {
+    if (!is_pinned(memory_->header(), found.version.stamp.instant, found.newer.stamp.instant)) {
       if (!detail::unchanged(head)) return Step::again;
       take_out(word, slot, index, found);
       return Step::again;

@@ -152,7 +152,8 @@ void Checker::node_words(const Node& node, const Place& place) {
   if (node.version.load(kRelaxed) == 0) {
     report(Invariant::node_version, place, "a version is 0");
   }
-  if (node.stamp.load(kRelaxed) > memory_.header().snapshot_clock.load(kRelaxed)) {
+  if (layout::Stamp::unpack(node.stamp.load(kRelaxed)).instant >
+      memory_.header().snapshot_clock.load(kRelaxed)) {
     report(Invariant::node_stamp, place, "a node is stamped with an instant that is yet to come");
   }
   const std::uint64_t incarnation = incarnation_of(node.gen.load(kRelaxed));

@@ -1,3 +1,5 @@
+// Growth: moving the slots of an index to the next table. What begins it stands in
+// growth_begin.cpp.
 #include "segment/growth.hpp"
 
 #include "core/crash_point.hpp"
@@ -52,77 +54,6 @@ std::uint64_t next_of(std::atomic<std::uint64_t>& word, TableWord old, std::uint
 
 }  // namespace
 
-void help_begin(BlockMemory& memory) noexcept {
-  auto& header = memory.header();
-  TableWord old{header.old_table.load(std::memory_order_acquire)};
-  TableWord table{header.table.load(std::memory_order_acquire)};
-  const TableWord next{header.next_table.load(std::memory_order_acquire)};
-  if (!old.is_table() || old != table || next.id() != table.id() + 1) return;
-  SESSIONBLOCKS_CRASH("growth.half_begun");
-  if (header.table.compare_exchange_strong(table.word, next.word, std::memory_order_acq_rel)) {
-    header.claimed_slots.store(0, std::memory_order_relaxed);
-    header.erased_entries.store(0, std::memory_order_relaxed);
-  }
-}
-
-bool Growth::begin_prepared() {
-  auto& header = memory_->header();
-  const TableWord table{header.table.load(std::memory_order_acquire)};
-  const TableWord next{header.next_table.load(std::memory_order_acquire)};
-  if (!next.is_table() || next.id() != table.id() + 1) return false;
-  // The idle word names the table, so a helper that slept through a whole growth cannot begin one.
-  std::uint64_t idle = TableWord::idle(table.id()).word;
-  SESSIONBLOCKS_CRASH("growth.before_begin");
-  header.old_table.compare_exchange_strong(idle, table.word, std::memory_order_acq_rel);
-  help_begin(*memory_);
-  // Not begun while the growth into this table goes on: that one has to be finished first. Nor when
-  // someone scribbled over old_table.
-  return header.table.load(std::memory_order_acquire) != table.word;
-}
-
-unsigned Growth::wanted_log2() const noexcept {
-  const auto& header = memory_->header();
-  const TableWord table{header.table.load(std::memory_order_acquire)};
-  const std::uint64_t claimed = header.claimed_slots.load(std::memory_order_relaxed);
-  const std::uint64_t erased = header.erased_entries.load(std::memory_order_relaxed);
-  const bool filling = claimed * 2 >= table.slots();
-  // Pages run low: a spare of the same size lets a rebuild drop tombstones when there are none.
-  const bool scarce =
-      header.page_watermark.load(std::memory_order_relaxed) * 4 >= memory_->page_count() * 3;
-  if (!filling && !scarce) return 0;
-  const std::uint64_t live = claimed > erased ? claimed - erased : 0;
-  // Mostly tombstones: a table of the same size gets rid of them.
-  const unsigned log2 = table.log2_slots() + (live * 2 >= table.slots() ? 1 : 0);
-  return std::min(log2, layout::kMaxTableLog2);
-}
-
-void Growth::after_insert() {
-  auto& header = memory_->header();
-  const std::uint64_t claimed = header.claimed_slots.fetch_add(1, std::memory_order_relaxed) + 1;
-  const TableWord table{header.table.load(std::memory_order_acquire)};
-  const bool due = claimed * 4 >= table.slots() * 3;
-  if (due && begin_prepared()) return;
-  // The director prepares tables ahead and finishes what stopped and dead movers left. It is away,
-  // or slower than we fill the table: do it ourselves, late and now and then.
-  if (claimed % 64 != 0) return;
-  // Were the table full before the last slot had moved into it, that slot would never find a place.
-  // Half of it is enough for all that the old one held.
-  const TableWord old{header.old_table.load(std::memory_order_acquire)};
-  if (old.is_table() && claimed * 2 >= table.slots() && !finish()) return;
-  if (claimed * 8 >= table.slots() * 7) {
-    (void)begin_now();
-  } else if (!due && pages_left() < memory_->page_count() / 8 && wanted_log2() != 0) {
-    (void)prepare_next(table.log2_slots());
-  }
-}
-
-// Fewer would not pay for walking the table.
-bool Growth::has_tombstones() const noexcept {
-  const auto& header = memory_->header();
-  const std::uint64_t erased = header.erased_entries.load(std::memory_order_relaxed);
-  return erased != 0 && erased * 16 >= header.claimed_slots.load(std::memory_order_relaxed);
-}
-
 // A table that is no larger than the old one can take a new key only for a tombstone that was not
 // moved: else what is still in the old one would never find a place, and could not be erased.
 bool Growth::has_room_for_new(const Tables& tables) const noexcept {
@@ -141,54 +72,6 @@ bool Growth::make_room_for_new(const Tables& tables) {
   work_left_ = kMostTries;
   move_batch(tables);
   disarm();
-  return true;
-}
-
-bool Growth::begin_now() {
-  const TableWord before{memory_->header().table.load(std::memory_order_acquire)};
-  const TableWord old{memory_->header().old_table.load(std::memory_order_acquire)};
-  if (old.is_table() && !finish()) return false;
-  if (begin_prepared()) return true;
-  const TableWord table{memory_->header().table.load(std::memory_order_acquire)};
-  const auto begun = [&] {  // by somebody else meanwhile
-    return memory_->header().table.load(std::memory_order_acquire) != before.word;
-  };
-  const unsigned wanted = std::max(wanted_log2(), table.log2_slots());
-  const bool may_be_smaller = wanted != table.log2_slots() && has_tombstones();
-  if (!prepare_next(wanted) && !(may_be_smaller && prepare_next(table.log2_slots()))) {
-    return begun();
-  }
-  return begin_prepared() || begun();
-}
-
-bool Growth::prepare_next(unsigned log2_slots) {
-  auto& header = memory_->header();
-  const TableWord table{header.table.load(std::memory_order_acquire)};
-  TableWord next{header.next_table.load(std::memory_order_acquire)};
-  if (next.is_table() && next.id() == table.id() + 1) return true;
-  // The size comes from the current table's word, which anyone may have scribbled over.
-  if (log2_slots < layout::kMinTableLog2 || log2_slots > layout::kMaxTableLog2) return false;
-  const std::uint64_t slots = std::uint64_t{1} << log2_slots;
-  const std::uint64_t pages = slots * sizeof(layout::Slot) / layout::kPageBytes;
-  const auto page = heap_->pages().claim_run(pages, Claim::for_table);
-  if (!page) return false;
-  const TableWord fresh =
-      TableWord::make(table.id() + 1, log2_slots, static_cast<std::uint32_t>(*page));
-  auto* at = reinterpret_cast<layout::Slot*>(memory_->page_bytes(*page));
-  for (std::uint64_t i = 0; i < slots; ++i) {
-    at[i].low.store(kEmptyRef, std::memory_order_relaxed);
-    // A ver of this table only: a writer that slept through a reuse of the memory fails.
-    at[i].high.store(std::uint64_t{fresh.id()} << 32U, std::memory_order_relaxed);
-  }
-  memory_->descriptor(*page).run_head.store(fresh.id(), std::memory_order_relaxed);
-  heap_->pages().publish_head(*page, layout::PageKind::table_head);
-  SESSIONBLOCKS_CRASH("growth.before_next");
-  if (header.next_table.compare_exchange_strong(next.word, fresh.word, std::memory_order_acq_rel)) {
-    SESSIONBLOCKS_CRASH("growth.next_named");
-    heap_->pages().disown(*page);
-    return true;
-  }
-  heap_->pages().return_run(*page);
   return true;
 }
 
@@ -366,6 +249,7 @@ bool Growth::copy_into_next(const Tables& tables, const layout::Slot& from, Pair
   std::array<std::byte, layout::kMaxKeyBytes> key_bytes;
   copy_out(key_bytes.data(), reinterpret_cast<const std::byte*>(node) + shape.key_at(),
            shape.key_bytes);
+  SESSIONBLOCKS_CRASH("growth.key_read");
   const auto still_frozen = [&] {
     std::atomic_thread_fence(std::memory_order_acquire);
     return from.low.load(std::memory_order_relaxed) == frozen.low &&

@@ -57,6 +57,7 @@ class Growth {
     return top < memory_->page_count() ? memory_->page_count() - top : 0;
   }
   [[nodiscard]] bool has_tombstones() const noexcept;
+  [[nodiscard]] bool should_keep_spare(layout::TableWord table) const noexcept;
   [[nodiscard]] bool begin_prepared();
   [[nodiscard]] bool finalise(const Tables& tables, std::uint64_t index);
   [[nodiscard]] Step advance_slot(const Tables& tables, std::uint64_t index);

@@ -1,6 +1,7 @@
 // Looking a key up in a block, through a growth of the index if one is under way.
 #pragma once
 
+#include "core/likely.hpp"
 #include "segment/probe.hpp"
 
 #include <utility>
@@ -51,7 +52,7 @@ struct Tables {
              layout::TableWord::idle(tables.current.id()).word;
 }
 
-enum class Found : std::uint8_t { hit, absent, corrupt, undecided };
+enum class Found : std::uint8_t { hit, absent, corrupt };
 
 namespace detail {
 
@@ -63,7 +64,7 @@ namespace detail {
 }  // namespace detail
 
 // A hit hands the node to `use` (see probe.hpp); a tombstone is a hit. `absent` linearises at the
-// empty slot where the probe ended. `view` tells where. Never undecided.
+// empty slot where the probe ended. `view` tells where.
 template <typename Use>
 Found lookup(const BlockMemory& memory, const KeyView& key, HazardSlot* hazard, SlotView& view,
              Use&& use) {
@@ -87,44 +88,46 @@ Found lookup(const BlockMemory& memory, const KeyView& key, HazardSlot* hazard, 
   return Found::corrupt;
 }
 
-// The same where nothing moves: no growth, no change of the slot meanwhile. One look at each slot,
-// all of it inlined, so that nothing of it has to stand in memory. undecided: lookup() decides.
+// The same for what nearly every lookup finds: an index that does not grow, the entry there, in a
+// slot that nobody changes meanwhile, in memory that is known to be present. `use` says whether the
+// node is one that it can do with. False: lookup() decides.
+//
+// One line without a call and without a way back into it, so that all of it stays in registers.
 template <typename Use>
-[[gnu::always_inline]] inline Found lookup_at_rest(const BlockMemory& memory, const KeyView& key,
-                                                   Use&& use) {
+[[gnu::always_inline]] inline bool lookup_at_rest(const BlockMemory& memory, const KeyView& key,
+                                                  Use&& use) {
   const auto& header = memory.header();
   const layout::TableWord current{header.table.load(std::memory_order_acquire)};
   const layout::TableWord old{header.old_table.load(std::memory_order_acquire)};
-  if (old.is_table() || !memory.is_checked(current)) [[unlikely]]
-    return Found::undecided;
+  if (unlikely(old.is_table() || !memory.is_checked(current))) return false;
   const TableView table = memory.checked_table(current);
-  const auto tag = static_cast<std::uint16_t>(key.hash >> 48U);
-  Found found = Found::undecided;
-  for (std::uint64_t step = 0; step <= table.mask; ++step) {
-    SlotView view;
-    view.slot = &table.slots[(key.hash + step) & table.mask];
+  SlotView view;
+  view.table = table;
+  for (std::uint64_t step = 0;; ++step) {
+    view.index = (key.hash + step) & table.mask;
+    view.slot = &table.slots[view.index];
     // A1 (acquire): as in probe().
     view.ver = view.slot->high.load(std::memory_order_acquire);
     view.ref.word = view.slot->low.load(std::memory_order_acquire);
-    if (view.ref.tag() != tag) {
-      if (view.ref.word > layout::kClosedRef) [[likely]]
-        continue;
-      if (view.ref.word == layout::kEmptyRef) found = Found::absent;
-      break;
-    }
-    if (!view.ref.holds_node()) break;
-    const detail::Look look = detail::look_at_node(
-        memory, view, [&](const SlotView& at) { return detail::key_matches(memory, at, key); },
-        use);
-    if (look == detail::Look::other_key) continue;
-    if (look == detail::Look::hit) found = Found::hit;
-    break;
+    if (likely(view.ref.tag() == static_cast<std::uint16_t>(key.hash >> 48U))) break;
+    if (view.ref.word <= layout::kClosedRef || step > table.mask) return false;
   }
+  if (unlikely(!view.ref.holds_node())) return false;
+  const std::uint64_t room = memory.present_from(view.ref.offset());
+  if (unlikely(room < sizeof(layout::Node))) return false;
+  view.node = reinterpret_cast<layout::Node*>(memory.base() + view.ref.offset());
+  view.gen = view.node->gen.load(std::memory_order_acquire);
+  if (unlikely(layout::state_of(view.gen) != layout::NodeState::in_use)) return false;
+  // The hit linearises here: gen was read while the slot held this node.
+  if (unlikely(view.slot->low.load(std::memory_order_acquire) != view.ref.word)) return false;
+  view.shape = layout::Shape::unpack(view.node->shape.load(std::memory_order_relaxed));
+  if (unlikely(view.shape.key_bytes != key.size || view.shape.node_bytes() > room)) return false;
+  const auto* bytes = reinterpret_cast<const std::byte*>(view.node) + view.shape.key_at();
+  if (unlikely(!equal_bytes(bytes, key.data, key.size))) return false;
+  if (unlikely(!use(view) || !detail::unchanged(view))) return false;
   // A table that was retired while we probed it holds anything.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  const bool same = header.table.load(std::memory_order_relaxed) == current.word &&
-                    header.old_table.load(std::memory_order_relaxed) == old.word;
-  return same ? found : Found::undecided;
+  return likely(header.table.load(std::memory_order_relaxed) == current.word &&
+                header.old_table.load(std::memory_order_relaxed) == old.word);
 }
 
 }  // namespace sessionblocks::segment

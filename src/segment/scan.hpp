@@ -1,9 +1,13 @@
 // Walking all entries of a block while it changes: for for_each, size, dump and leak reports.
 #pragma once
 
+#include "platform/random.hpp"
 #include "segment/lookup.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace sessionblocks::segment {
@@ -35,6 +39,15 @@ bool visit_slot(const BlockMemory& memory, const TableView& table, std::uint64_t
   return false;
 }
 
+// Whether the header still names the table: what a slot of it showed before is the index's. Pairs
+// with whoever reuses the memory of one that is named no more.
+[[nodiscard]] inline bool is_named(const BlockMemory& memory, layout::TableWord table) noexcept {
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const auto& header = memory.header();
+  return header.table.load(std::memory_order_relaxed) == table.word ||
+         header.old_table.load(std::memory_order_relaxed) == table.word;
+}
+
 }  // namespace detail
 
 // Each further round is for a growth that began and ended during the one before.
@@ -47,8 +60,10 @@ inline constexpr int kMostRounds = 1'000;
 // after the other.
 template <typename Use, typename Done>
 bool scan(const BlockMemory& memory, HazardSlot* hazard, Use&& use, Done&& done) {
-  std::vector<std::uint64_t> seen;  // key ids, to recognise entries that moved while we walked
-  std::size_t sorted = 0;
+  // By key and not by key id: a key that was erased and put again is another entry with its own.
+  std::vector<KeyPrint> seen;
+  const std::uint64_t seed = platform::random_u64().value_or(0);
+  std::array<std::byte, layout::kMaxKeyBytes> key;
   Tables tables;
   int rounds = 0;
   for (bool again = true; again; ++rounds) {
@@ -57,29 +72,27 @@ bool scan(const BlockMemory& memory, HazardSlot* hazard, Use&& use, Done&& done)
       if (same_tables(memory, tables)) return false;
       continue;
     }
-    std::sort(seen.begin(), seen.end());
-    sorted = seen.size();
-    const TableView views[] = {tables.is_growing() ? tables.old_view : tables.current_view,
-                               tables.current_view};
-    const int first = tables.is_growing() ? 0 : 1;
-    for (int i = first; i < 2; ++i) {
-      for (std::uint64_t index = 0; index <= views[i].mask; ++index) {
-        std::uint64_t key_id = 0;
+    const std::pair<layout::TableWord, TableView> both[] = {{tables.old, tables.old_view},
+                                                            {tables.current, tables.current_view}};
+    for (const auto& [word, view] : std::span(both).subspan(tables.is_growing() ? 0 : 1)) {
+      std::sort(seen.begin(), seen.end());
+      const auto sorted = static_cast<std::ptrdiff_t>(seen.size());
+      for (std::uint64_t index = 0; index <= view.mask; ++index) {
+        KeyPrint print{};
         const bool whole =
-            detail::visit_slot(memory, views[i], index, hazard, [&](const SlotView& view) {
-              key_id = view.node->key_id.load(std::memory_order_relaxed);
-              use(view);
+            detail::visit_slot(memory, view, index, hazard, [&](const SlotView& slot) {
+              const std::size_t size = std::min<std::size_t>(slot.shape.key_bytes, key.size());
+              copy_out(key.data(),
+                       reinterpret_cast<const std::byte*>(slot.node) + slot.shape.key_at(), size);
+              print = print_of({key.data(), size}, seed);
+              use(slot);
             });
         if (!whole) continue;
-        if (std::binary_search(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(sorted),
-                               key_id)) {
-          continue;
-        }
-        seen.push_back(key_id);
+        if (!detail::is_named(memory, word)) break;  // its memory may be a later table by now
+        if (std::binary_search(seen.begin(), seen.begin() + sorted, print)) continue;
+        seen.push_back(print);
         if (!done()) return true;
       }
-      std::sort(seen.begin(), seen.end());
-      sorted = seen.size();
     }
     // Entries that moved to a table which we did not walk are walked now.
     again = !same_tables(memory, tables) && !tables_only_finished(memory, tables);

@@ -39,7 +39,34 @@ constexpr auto class_table() noexcept {
   return table;
 }
 inline constexpr auto kClassOf = class_table();
+
+constexpr auto inverses() noexcept {
+  std::array<std::uint64_t, kClassBytes.size()> table{};
+  for (std::size_t c = 0; c < table.size(); ++c) {
+    table[c] = ((std::uint64_t{1} << 32U) + kClassBytes[c] - 1) / kClassBytes[c];
+  }
+  return table;
+}
+inline constexpr auto kInverse = inverses();
 }  // namespace detail
+
+// Which chunk of its page begins at this byte; nothing a chunk of the class begins at: more than
+// there are. By a product instead of a quotient, which is exact for bytes of a page.
+[[nodiscard]] constexpr std::uint32_t chunk_at(std::uint8_t size_class,
+                                               std::uint64_t in_page) noexcept {
+  const std::uint64_t bytes = kClassBytes[size_class];
+  const std::uint64_t index = (in_page * detail::kInverse[size_class]) >> 32U;
+  return index * bytes == in_page ? static_cast<std::uint32_t>(index) : UINT32_MAX;
+}
+static_assert([] {
+  for (std::uint8_t c = 0; c < kClassBytes.size(); ++c) {
+    for (std::uint64_t at = 0; at < layout::kPageBytes; at += 16) {
+      const bool begins = at % kClassBytes[c] == 0;
+      if (chunk_at(c, at) != (begins ? at / kClassBytes[c] : UINT32_MAX)) return false;
+    }
+  }
+  return true;
+}());
 
 // The smallest class that holds `bytes`; kRunClass when none does.
 [[nodiscard]] constexpr std::uint8_t class_of(std::uint64_t bytes) noexcept {

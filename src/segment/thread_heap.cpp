@@ -44,7 +44,7 @@ ThreadHeap::~ThreadHeap() {
 }
 
 std::uint64_t ThreadHeap::next_incarnation() noexcept {
-  if (thread_number_ == 0 || counter_ == UINT32_MAX) {
+  if (!has_incarnation()) {
     // Relaxed: only uniqueness matters. A kill after it wastes one number of 2^30.
     thread_number_ = memory_->header().next_thread_number.fetch_add(1, std::memory_order_relaxed);
     counter_ = 0;
@@ -53,7 +53,7 @@ std::uint64_t ThreadHeap::next_incarnation() noexcept {
       return 0;
     }
   }
-  return layout::make_incarnation(thread_number_, ++counter_);
+  return next_incarnation_at_hand();
 }
 
 Chunk ThreadHeap::take(std::uint64_t bytes, Claim purpose) {
@@ -84,16 +84,7 @@ bool ThreadHeap::has_ready(std::uint8_t size_class) {
 }
 
 std::uint64_t ThreadHeap::pop_ready(std::uint8_t size_class) noexcept {
-  if (!has_ready(size_class)) return 0;
-  OwnPage* own = current_[size_class];
-  for (unsigned word = 0;; ++word) {
-    if (own->ready_bits[word] == 0) continue;
-    const auto bit = static_cast<unsigned>(std::countr_zero(own->ready_bits[word]));
-    own->ready_bits[word] &= own->ready_bits[word] - 1;
-    --own->ready;
-    return memory_->geometry().page_at(own->page) +
-           std::uint64_t{word * 64 + bit} * kClassBytes[size_class];
-  }
+  return has_ready(size_class) ? pop_ready_of(*current_[size_class]) : 0;
 }
 
 bool ThreadHeap::refill(std::uint8_t size_class, Claim purpose) {
@@ -139,6 +130,13 @@ ThreadHeap::OwnPage& ThreadHeap::own_page(std::uint64_t page, std::uint8_t size_
   OwnPage& own = *all_.back();
   own.page = page;
   own.size_class = size_class;
+  own.chunks = chunks_per_page(size_class);
+  PageEntry entry =
+      PageEntry::unpack(memory_->descriptor(page).entry.load(std::memory_order_acquire));
+  entry.kind = PageKind::chunks;
+  entry.size_class = size_class;
+  entry.owner = owner_;
+  own.entry = entry.pack();
   own_[page] = &own;
   by_class_[size_class].push_back(&own);
   // Room for every page: a commit that frees a node lists its page and must not allocate.
@@ -146,32 +144,24 @@ ThreadHeap::OwnPage& ThreadHeap::own_page(std::uint64_t page, std::uint8_t size_
   return own;
 }
 
-void ThreadHeap::make_ready(std::uint64_t offset) {
-  OwnPage* own = own_[memory_->page_of(offset)];
-  if (own == nullptr || !is_chunk_of(*own, offset)) return;  // of a page that was forgotten
-  const std::uint64_t in_page = offset - memory_->geometry().page_at(own->page);
-  const auto chunk = static_cast<std::uint32_t>(in_page / kClassBytes[own->size_class]);
+inline void ThreadHeap::make_ready(std::uint64_t offset) {
+  OwnPage* const own = own_[memory_->page_of(offset)];
+  if (own == nullptr) return;  // of a page that was forgotten
+  const std::uint32_t chunk = chunk_of(*own, offset);
+  if (chunk >= own->chunks) return;
   const std::uint64_t bit = std::uint64_t{1} << (chunk % 64);
   if ((own->ready_bits[chunk / 64] & bit) != 0) return;
   own->ready_bits[chunk / 64] |= bit;
   ++own->ready;
-  list_ready(*own);
-  if (own->ready == chunks_per_page(own->size_class) && own != current_[own->size_class] &&
-      current_[own->size_class] != nullptr && current_[own->size_class]->ready > 0) {
-    return_idle(*own);
-  }
+  OwnPage* const current = current_[own->size_class];
+  if (own == current) return;
+  if (!own->is_listed) list_ready(*own);
+  if (own->ready == own->chunks && current != nullptr && current->ready > 0) return_idle(*own);
 }
 
 void ThreadHeap::list_ready(OwnPage& own) {
-  if (own.is_listed || &own == current_[own.size_class]) return;
   own.is_listed = true;
   with_ready_[own.size_class].push_back(&own);
-}
-
-bool ThreadHeap::is_chunk_of(const OwnPage& own, std::uint64_t offset) const noexcept {
-  const std::uint64_t in_page = offset - memory_->geometry().page_at(own.page);
-  const std::uint64_t bytes = kClassBytes[own.size_class];
-  return in_page % bytes == 0 && in_page + bytes <= layout::kPageBytes;
 }
 
 void ThreadHeap::return_idle(OwnPage& own) {
@@ -199,7 +189,9 @@ void ThreadHeap::recycle() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < resting_.size(); ++i) {
     const std::uint64_t offset = resting_[i];
-    if (std::find(hazards_.begin(), hazards_.end(), offset) != hazards_.end()) {
+    const bool is_held =
+        !hazards_.empty() && std::find(hazards_.begin(), hazards_.end(), offset) != hazards_.end();
+    if (is_held) {
       resting_[kept++] = offset;
     } else {
       make_ready(offset);
@@ -306,20 +298,14 @@ void ThreadHeap::put_back(const Chunk& chunk, Gen gen) noexcept {
 void ThreadHeap::free_node(std::uint64_t offset, Gen gen) {
   Node* node = memory_->node(offset);
   if (node == nullptr) return;
+  if (resting_.size() >= kRestingBatch) recycle();
+  if (free_at_hand(*node, offset, gen)) return;
   const std::uint64_t page = memory_->page_of(offset);
   PageDescriptor& descriptor = memory_->descriptor(page);
   const PageEntry entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_acquire));
   const std::uint64_t chunk_bytes = memory_->chunk_bytes(entry, offset);
   if (chunk_bytes == 0) return;  // scribbled over: fsck names it
   if (entry.kind == PageKind::run_head) return free_run(offset, gen);
-  if (resting_.size() >= kRestingBatch) recycle();
-  const bool can_rest = resting_.size() < resting_.capacity();
-  const OwnPage* own = own_[page];
-  if (entry.owner == owner_ && own != nullptr && is_chunk_of(*own, offset) && can_rest) {
-    node->gen.store(make_gen(incarnation_of(gen), NodeState::collected), std::memory_order_release);
-    resting_.push_back(offset);
-    return;
-  }
   SESSIONBLOCKS_CRASH("free.before_freed");
   node->gen.store(make_gen(incarnation_of(gen), NodeState::freed), std::memory_order_release);
   SESSIONBLOCKS_CRASH("free.before_hint");

@@ -16,6 +16,7 @@
 #include "segment/page_pool.hpp"
 #include "segment/size_class.hpp"
 
+#include <bit>
 #include <memory>
 #include <vector>
 
@@ -44,6 +45,36 @@ class ThreadHeap {
   void free_node(std::uint64_t offset, layout::Gen gen);
   void stolen(const Chunk& chunk, bool won) noexcept;  // the steal is over
 
+  // A chunk that lies ready in the page that was used last; 0: take() looks further.
+  [[nodiscard, gnu::always_inline]] std::uint64_t pop_ready_at_hand(
+      std::uint8_t size_class) noexcept {
+    if (size_class >= kClassBytes.size()) return 0;
+    OwnPage* const own = current_[size_class];
+    return own == nullptr || own->ready == 0 ? 0 : pop_ready_of(*own);
+  }
+  // free_node() of a chunk of ours; false: nothing is done. Precondition: `node` is at `offset`.
+  [[nodiscard, gnu::always_inline]] bool free_at_hand(layout::Node& node, std::uint64_t offset,
+                                                      layout::Gen gen) noexcept {
+    const std::uint64_t page = memory_->page_of(offset);
+    const OwnPage* const own = own_[page];
+    if (own == nullptr || resting_.size() >= kRestingBatch ||
+        memory_->descriptor(page).entry.load(std::memory_order_acquire) != own->entry ||
+        chunk_of(*own, offset) >= own->chunks) {
+      return false;
+    }
+    node.gen.store(make_gen(layout::incarnation_of(gen), layout::NodeState::collected),
+                   std::memory_order_release);
+    resting_.push_back(offset);
+    return true;
+  }
+  // Whether next_incarnation_at_hand() has one.
+  [[nodiscard]] bool has_incarnation() const noexcept {
+    return thread_number_ != 0 && counter_ != UINT32_MAX;
+  }
+  [[nodiscard]] std::uint64_t next_incarnation_at_hand() noexcept {
+    return layout::make_incarnation(thread_number_, ++counter_);
+  }
+
   // An incarnation that was never used in this block. 0: the block has run out of them.
   [[nodiscard]] std::uint64_t next_incarnation() noexcept;
   // The upper half of the incarnations that it gives out now. 0: none yet.
@@ -56,7 +87,9 @@ class ThreadHeap {
  private:
   struct OwnPage {
     std::uint64_t page = 0;
+    std::uint64_t entry = 0;  // what its descriptor says while it is ours
     std::uint8_t size_class = 0;
+    std::uint32_t chunks = 0;
     std::uint32_t ready = 0;
     bool is_listed = false;  // in with_ready_
     std::uint64_t ready_bits[layout::kHintWords] = {};
@@ -67,6 +100,17 @@ class ThreadHeap {
   static constexpr std::size_t kRestingBatch = 64;
   static constexpr std::size_t kHintPagesPerRefill = 32;
 
+  // Precondition: it has one.
+  [[nodiscard]] std::uint64_t pop_ready_of(OwnPage& own) noexcept {
+    for (unsigned word = 0;; ++word) {
+      if (own.ready_bits[word] == 0) continue;
+      const auto bit = static_cast<unsigned>(std::countr_zero(own.ready_bits[word]));
+      own.ready_bits[word] &= own.ready_bits[word] - 1;
+      --own.ready;
+      return memory_->geometry().page_at(own.page) +
+             std::uint64_t{word * 64 + bit} * kClassBytes[own.size_class];
+    }
+  }
   [[nodiscard]] std::uint64_t pop_ready(std::uint8_t size_class) noexcept;
   [[nodiscard]] bool refill(std::uint8_t size_class, Claim purpose);
   [[nodiscard]] bool refill_desperately(std::uint8_t size_class, Claim purpose);
@@ -86,8 +130,10 @@ class ThreadHeap {
   [[nodiscard]] bool adopt_page(std::uint64_t page, std::uint64_t entry_word);
   void return_idle(OwnPage& own);
   void forget_page(OwnPage& own);
-  // What an entry says may differ from how we cut the page, after somebody scribbled over it.
-  [[nodiscard]] bool is_chunk_of(const OwnPage& own, std::uint64_t offset) const noexcept;
+  // Which chunk of the page begins there; as many as it has, or more: none does.
+  [[nodiscard]] std::uint32_t chunk_of(const OwnPage& own, std::uint64_t offset) const noexcept {
+    return chunk_at(own.size_class, offset - memory_->geometry().page_at(own.page));
+  }
   void free_run(std::uint64_t offset, layout::Gen gen);
   void return_freed_runs();
   void try_return_run(std::uint64_t offset, layout::Gen gen);

@@ -21,21 +21,6 @@ using layout::ValueType;
 
 namespace {
 
-[[nodiscard]] layout::AuditRecord make_record(std::uint16_t open, Op op, Errc outcome,
-                                              std::uint64_t key_id, std::uint64_t version,
-                                              std::uint64_t value_bytes, std::uint64_t now_ms) {
-  layout::AuditRecord record{};
-  record.key_id = key_id;
-  record.version = version;
-  record.time_ms = static_cast<std::uint32_t>(now_ms);
-  record.value_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(value_bytes, UINT32_MAX));
-  record.open = open;
-  record.op = static_cast<std::uint8_t>(op);
-  record.outcome = static_cast<std::uint8_t>(outcome);
-  record.count = 1;
-  return record;
-}
-
 [[nodiscard]] bool is_erase(Op op) noexcept {
   return op == Op::erase || op == Op::get_and_erase;
 }
@@ -44,28 +29,20 @@ namespace {
 
 Writer::Writer(const WriterPlace& place)
     : place_(place),
-      intent_(place.lane->intent),
+      steps_(place.lane->intent),
       heap_(*place.memory, place.readers, place.lane->side, place.open, place.owner),
       growth_(*place.memory, *place.readers, heap_, place.owner) {}
 
-Outcome Writer::apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
-                      bool record_it, std::uint64_t now_ms) {
+Outcome Writer::apply_closely(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
+                              bool record_it, std::uint64_t now_ms) {
   Work work(key, mutation, life, record_it, now_ms);
-  intent_.fresh.store(0, std::memory_order_relaxed);
-  intent_.table.store(0, std::memory_order_relaxed);
-  intent_.what.store(static_cast<std::uint64_t>(mutation.op) | (std::uint64_t{place_.open} << 16U),
-                     std::memory_order_relaxed);
-  const std::uint64_t op = intent_.op.load(std::memory_order_relaxed) + 1;
-  // I1 (release): an intent that names nothing yet before the operation counts as in flight.
-  intent_.op.store(op, std::memory_order_release);
+  steps_.begin(what_of(mutation.op));
   if (run(work) == Attempt::refused) {
-    // No slot named while the chunk goes back: it may be another's before we are done, and recovery
-    // takes a named chunk that is gone for one that was committed and then displaced.
-    intent_.table.store(0, std::memory_order_release);
+    steps_.unname_slot();
     if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
     if (work.record) record(work, work.old.is_live ? work.old_key_id : 0);
   }
-  end_operation();
+  steps_.finish();
   return work.outcome;
 }
 
@@ -108,7 +85,7 @@ Writer::Attempt Writer::attempt(Work& work) {
     if (growth_.drop_tombstones()) return Attempt::again;
   }
   if (built != Errc{}) return refuse(work, built);
-  if (work.view.node != nullptr) mark_old_committed(work);
+  if (work.view.node != nullptr) mark_displaced(*work.view.node, work.view.gen);
   name_in_intent(work);
   if (!may_commit(work)) {
     return work.outcome.code == Errc{} ? Attempt::again : refuse(work, work.outcome.code);
@@ -174,19 +151,20 @@ void Writer::read_old(Work& work, const SlotView& view) const {
   old.value = reinterpret_cast<const std::byte*>(&node) + view.shape.value_at();
   old.value_bytes = view.shape.value_bytes;
   work.old_key_id = node.key_id.load(std::memory_order_relaxed);
-  work.old_stamp = node.stamp.load(std::memory_order_relaxed);
+  work.old_instant = layout::Stamp::unpack(node.stamp.load(std::memory_order_relaxed)).instant;
 }
 
-// What the new node, stamped so, hangs behind itself. Usable only if the slot is unchanged.
-ChainLink Writer::link_for(const Work& work, std::uint64_t stamp) const noexcept {
+// What the new node, stamped with this instant, hangs behind itself. Usable only if the slot is
+// unchanged.
+ChainLink Writer::link_for(const Work& work, std::uint64_t instant) const noexcept {
   if (!work.old.has_node) return {};
   const auto& header = place_.memory->header();
-  // After the stamp: who draws an instant sets its pin first, so that a stamp above the instant
+  // After the clock: who draws an instant sets its pin first, so that a clock above the instant
   // comes with the pin.
   const bool pins = header.pin_count.load(std::memory_order_acquire) != 0;
   if (!pins && !work.view.shape.linked) [[likely]]
     return {};
-  if (pins && is_pinned(header, work.old_stamp, stamp)) {
+  if (pins && is_pinned(header, work.old_instant, instant)) {
     return {work.view.ref.offset(), work.view.gen};
   }
   return work.view.shape.linked ? load_link(*place_.memory, work.view.ref.offset()) : ChainLink{};
@@ -212,10 +190,9 @@ Errc Writer::build(Work& work) {
 Errc Writer::take_chunk(Work& work, std::uint64_t bytes) {
   if (work.chunk.offset != 0 && work.chunk.bytes >= bytes) return Errc{};
   if (work.chunk.offset != 0) {
-    // No slot named while another chunk is on its way: recovery takes a named chunk for ours.
-    intent_.table.store(0, std::memory_order_release);
+    steps_.unname_slot();
     heap_.put_back(work.chunk, work.gen);
-    intent_.fresh.store(0, std::memory_order_release);
+    steps_.unname_chunk();
     work.chunk = {};
     work.gen = 0;
   }
@@ -226,24 +203,18 @@ Errc Writer::take_chunk(Work& work, std::uint64_t bytes) {
     const std::uint64_t incarnation = heap_.next_incarnation();
     if (incarnation == 0) return heap_.put_back(chunk, 0), Errc::out_of_memory;
     const Gen gen = make_gen(incarnation, NodeState::in_use);
-    intent_.fresh_gen.store(gen, std::memory_order_relaxed);
-    intent_.fresh.store(chunk.offset, std::memory_order_release);
-    SESSIONBLOCKS_CRASH("write.armed");
-    auto& word = reinterpret_cast<Node*>(place_.memory->base() + chunk.offset)->gen;
+    steps_.name_chunk(chunk.offset, gen);
+    Node& node = *reinterpret_cast<Node*>(place_.memory->base() + chunk.offset);
     bool ours = true;
     if (chunk.steal_from == 0) {
-      // Release: the intent that names the node before the state that recovery must undo.
-      word.store(gen, std::memory_order_release);
+      steps_.enter_chunk(node, gen);
     } else {
       Gen expected = chunk.steal_from;
-      ours = word.compare_exchange_strong(expected, gen, std::memory_order_acq_rel);
+      ours = node.gen.compare_exchange_strong(expected, gen, std::memory_order_acq_rel);
       heap_.stolen(chunk, ours);
     }
     if (!ours) continue;
-    // R1 (release fence): the new gen before the new bytes: a slow reader of the chunk's former
-    // life that copied some of them finds another incarnation. Pairs with probe's acquire fence.
-    std::atomic_thread_fence(std::memory_order_release);
-    SESSIONBLOCKS_CRASH("write.in_use");
+    steps_.entered();
     work.chunk = chunk;
     work.gen = gen;
     return Errc{};
@@ -255,18 +226,14 @@ void Writer::fill(Work& work, const Shape& shape) {
   Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
   auto* bytes = reinterpret_cast<std::byte*>(&node);
   const auto relaxed = std::memory_order_relaxed;  // W1 publishes all of it
-  node.commit_mark.store(layout::not_marked(incarnation_of(work.gen)), relaxed);
-  node.shape.store(shape.pack(), relaxed);
   std::uint64_t version = work.old.version + 1;
   if (!work.old.has_node) {
     version = place_.memory->header().version_floor.load(std::memory_order_acquire);
     version = std::max<std::uint64_t>(version, 1);
   }
-  node.version.store(version, relaxed);
   if (work.own_key_id == 0) work.own_key_id = incarnation_of(work.gen);
-  node.key_id.store(work.old.has_node ? work.old_key_id : work.own_key_id, relaxed);
-  node.expiry_ms.store(work.plan.expiry_ms, relaxed);
-  node.hash.store(work.key.hash, relaxed);
+  const std::uint64_t key_id = work.old.has_node ? work.old_key_id : work.own_key_id;
+  steps_.write_head(node, {work.gen, shape, version, key_id, work.plan.expiry_ms, work.key.hash});
   if (shape.linked) {
     link_of(node).low.store(work.link.previous, relaxed);
     link_of(node).high.store(work.link.gen, relaxed);
@@ -284,33 +251,24 @@ void Writer::fill(Work& work, const Shape& shape) {
   work.outcome.expiry_ms = work.plan.expiry_ms;
   work.outcome.number = work.plan.number;
   work.outcome.old_type = work.old.type;
-  work.outcome.key_id = node.key_id.load(relaxed);
-}
-
-// Whoever takes a node off its slot first marks it, so that recovery of its writer can tell that it
-// was committed. Our own nodes need no mark: we are done with the operations that made them.
-void Writer::mark_old_committed(const Work& work) noexcept {
-  if (incarnation_of(work.view.gen) >> 32U == heap_.thread_number()) return;
-  mark_committed(*work.view.node, work.view.gen);
+  work.outcome.key_id = key_id;
 }
 
 void Writer::name_in_intent(Work& work) {
-  const auto relaxed = std::memory_order_relaxed;
-  std::uint64_t what =
-      static_cast<std::uint64_t>(work.mutation.op) | (std::uint64_t{place_.open} << 16U);
-  if (!work.old.has_node) what |= layout::kFreshSlot;
-  if (keeps_old(work)) what |= layout::kKeepOld;
-  intent_.what.store(what, relaxed);
-  intent_.slot.store(work.view.index, relaxed);
-  intent_.old.store(work.old.has_node ? work.view.ref.offset() : 0, relaxed);
-  intent_.old_gen.store(work.view.gen, relaxed);
-  intent_.version.store(work.outcome.version, relaxed);
-  intent_.key_id.store(work.outcome.key_id, relaxed);
-  intent_.value_bytes.store(work.outcome.value_bytes, relaxed);
+  SlotNames names;
+  names.what = what_of(work.mutation.op);
+  if (!work.old.has_node) names.what |= layout::kFreshSlot;
+  if (keeps_old(work)) names.what |= layout::kKeepOld;
+  names.slot = work.view.index;
+  names.old = work.old.has_node ? work.view.ref.offset() : 0;
+  names.old_gen = work.view.gen;
+  names.version = work.outcome.version;
+  names.key_id = work.outcome.key_id;
+  names.value_bytes = work.outcome.value_bytes;
   if (work.record && !work.old.is_live) define_key(work);
-  intent_.record_at.store(work.record ? place_.ring->next() + 1 : 0, relaxed);
-  // I2 (release): the fields before the table that makes them count.
-  intent_.table.store(work.tables.current.word, std::memory_order_release);
+  names.record_at = work.record ? place_.ring->next() + 1 : 0;
+  steps_.describe_slot(names);
+  steps_.name_slot(work.tables.current);
 }
 
 // Before the commit: whoever reads a record that names the key finds its definition in some ring.
@@ -327,19 +285,16 @@ void Writer::define_key(Work& work) noexcept {
 }
 
 bool Writer::may_commit(Work& work) {
-  // The director's membarrier falls before these loads or after the intent: either we see what it
-  // changed, or it sees what we are about to change and bumps the slot (settle.hpp).
-  std::atomic_signal_fence(std::memory_order_seq_cst);
   if (place_.life->load(std::memory_order_acquire) != work.life.word) {
     work.outcome.code = Errc::gone;
     return false;
   }
   auto& header = place_.memory->header();
   Node& node = *reinterpret_cast<Node*>(place_.memory->base() + work.chunk.offset);
-  const std::uint64_t stamp = header.snapshot_clock.load(std::memory_order_acquire);
-  node.stamp.store(stamp, std::memory_order_relaxed);
+  const std::uint64_t instant = header.snapshot_clock.load(std::memory_order_acquire);
+  node.stamp.store(layout::Stamp{instant, work.now_ms}.pack(), std::memory_order_relaxed);
   // A checkpoint was taken or released since the node was built: build it for that.
-  if (link_for(work, stamp) != work.link) [[unlikely]]
+  if (link_for(work, instant) != work.link) [[unlikely]]
     return false;
   return same_tables(*place_.memory, work.tables);
 }
@@ -359,7 +314,7 @@ void Writer::finish_commit(Work& work) {
   }
   if (fresh_slot) {
     // The operation is over for recovery; what follows may move slots of others.
-    intent_.done.store(intent_.op.load(std::memory_order_relaxed), std::memory_order_release);
+    steps_.finish();
     growth_.after_insert();
   }
 }
@@ -378,11 +333,6 @@ void Writer::record(Work& work, std::uint64_t key_id) {
 void Writer::leave() noexcept {
   orphan_pages_of(*place_.memory, place_.owner);
   heap_.hazard().leave();
-}
-
-void Writer::end_operation() noexcept {
-  // Release: everything of the operation before it stops counting as in flight.
-  intent_.done.store(intent_.op.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 }  // namespace sessionblocks::segment

@@ -13,6 +13,7 @@
 #include "layout/control.hpp"
 #include "lockfree/audit_ring.hpp"
 #include "segment/chain.hpp"
+#include "segment/commit_steps.hpp"
 #include "segment/growth.hpp"
 #include "segment/mutation.hpp"
 
@@ -47,8 +48,12 @@ class Writer {
   // the caller looks closer. `record`: whether an audit record is written (its room is kept by
   // the caller: cells_needed). Errors: not_found, exists, conflict, wrong_type, overflow,
   // out_of_memory, value_too_large, corrupt, gone.
-  [[nodiscard]] Outcome apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
-                              bool record, std::uint64_t now_ms);
+  void apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life, bool record,
+             std::uint64_t now_ms, Outcome& outcome) {
+    if (overwrite_at_rest(key, mutation, life, record, now_ms, outcome)) [[likely]]
+      return;
+    outcome = apply_closely(key, mutation, life, record, now_ms);
+  }
 
   // The thread ends or closes the block: its pages lose their owner, its hazard its slot.
   void leave() noexcept;
@@ -75,7 +80,7 @@ class Writer {
     SlotView view;
     OldEntry old;
     std::uint64_t old_key_id = 0;
-    std::uint64_t old_stamp = 0;
+    std::uint64_t old_instant = 0;
     ChainLink link;  // what the new node hangs on its chain; previous is old: old stays
     Plan plan;
     Chunk chunk;
@@ -87,12 +92,19 @@ class Writer {
     Outcome outcome;
   };
 
+  // The whole of it, for what is there, short and in nobody's way (overwrite.cpp). False: nothing
+  // came of it, apply_closely() decides.
+  [[nodiscard]] bool overwrite_at_rest(const KeyView& key, const Mutation& mutation,
+                                       layout::LifeWord life, bool record_it, std::uint64_t now_ms,
+                                       Outcome& outcome);
+  [[nodiscard]] Outcome apply_closely(const KeyView& key, const Mutation& mutation,
+                                      layout::LifeWord life, bool record_it, std::uint64_t now_ms);
   [[nodiscard]] Attempt run(Work& work);
   [[nodiscard]] Attempt attempt(Work& work);
   [[nodiscard]] Attempt refuse(Work& work, Errc code) const noexcept;
   [[nodiscard]] bool locate(Work& work);  // false: look again, or outcome.code is set
   void read_old(Work& work, const SlotView& view) const;
-  [[nodiscard]] ChainLink link_for(const Work& work, std::uint64_t stamp) const noexcept;
+  [[nodiscard]] ChainLink link_for(const Work& work, std::uint64_t instant) const noexcept;
   [[nodiscard]] Errc build(Work& work);
   [[nodiscard]] Errc take_chunk(Work& work, std::uint64_t bytes);
   void fill(Work& work, const layout::Shape& shape);
@@ -104,11 +116,17 @@ class Writer {
     return work.old.has_node && work.link.previous == work.view.ref.offset();
   }
   void record(Work& work, std::uint64_t key_id);
-  void mark_old_committed(const Work& work) noexcept;
-  void end_operation() noexcept;
+  // Whoever takes a node off its slot first marks it, so that recovery of its writer can tell that
+  // it was committed. Our own need no mark: we are done with the operations that made them.
+  void mark_displaced(layout::Node& node, layout::Gen gen) noexcept {
+    if (layout::incarnation_of(gen) >> 32U != heap_.thread_number()) mark_committed(node, gen);
+  }
+  [[nodiscard]] std::uint64_t what_of(Op op) const noexcept {
+    return static_cast<std::uint64_t>(op) | (std::uint64_t{place_.open} << 16U);
+  }
 
   WriterPlace place_;
-  layout::Intent& intent_;
+  CommitSteps steps_;
   ThreadHeap heap_;
   Growth growth_;
 };

@@ -1,4 +1,4 @@
-#include "session/block_handle.hpp"
+#include "session/block_operation.hpp"
 
 #include "platform/futex.hpp"
 #include "segment/format.hpp"
@@ -13,6 +13,8 @@ using layout::LifeWord;
 
 namespace {
 
+constexpr std::chrono::milliseconds kLongestSleep{100};
+constexpr std::chrono::seconds kLongestMove{10};
 constexpr auto kNap = std::chrono::microseconds(100);  // while the director drains our ring
 
 // What the director answered, read in one place.
@@ -46,20 +48,56 @@ Result<OpenReply> read_open_reply(const Message& fields) try {
 
 Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionState> session,
                                                        DirectorClient& client,
-                                                       std::string_view name, AccessMode mode) {
-  auto reply = client.request({{"op", "open"}, {"name", name}, {"mode", static_cast<int>(mode)}});
+                                                       const Wanted& wanted) {
+  Message request = {
+      {"op", "open"}, {"name", wanted.name}, {"mode", static_cast<int>(wanted.mode)}};
+  if (wanted.flow != kNoFlow) request["flow"] = wanted.flow;
+  auto reply = client.request(std::move(request));
   if (!reply) return tl::unexpected(reply.error());
-  const auto fields = read_open_reply(reply->fields);
+  auto handle = over(std::move(session), client, *reply, wanted.name);
+  if (handle) (*handle)->note_mode(wanted.mode);
+  return handle;
+}
+
+Result<std::shared_ptr<BlockHandle>> BlockHandle::reopen(std::shared_ptr<SessionState> session,
+                                                         DirectorClient& client,
+                                                         const BlockHandle& before) {
+  auto reply = client.request(
+      {{"op", "reopen"}, {"open", before.open_}, {"mode", static_cast<int>(before.mode_)}});
+  if (!reply) return tl::unexpected(reply.error());
+  auto handle = over(std::move(session), client, *reply, before.name_);
+  if (handle) (*handle)->note_mode(before.mode_);
+  return handle;
+}
+
+void BlockHandle::note_mode(AccessMode mode) noexcept {
+  mode_ = mode;
+  const LifeWord life{row_->life.load(std::memory_order_acquire)};
+  may_gain_rights_ = !writable_ && mode != AccessMode::read && life.state() == BlockState::sealed;
+}
+
+Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionState> session,
+                                                       DirectorClient& client, const Reply& reply,
+                                                       std::string_view name) {
+  const auto fields = read_open_reply(reply.fields);
   if (!fields) return tl::unexpected(fields.error());
   // From here on its end closes what the director has opened.
   std::shared_ptr<BlockHandle> handle(new BlockHandle());
   handle->open_ = fields->open;
   handle->session_ = session;
   auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
+  if (!readers && readers.error() == Errc::gone) {
+    // The next generation took over meanwhile; or the block has ended, and that says so.
+    const auto mode = fields->writable ? AccessMode::best : AccessMode::read;
+    auto next = client.request(
+        {{"op", "reopen"}, {"open", fields->open}, {"mode", static_cast<int>(mode)}});
+    if (!next) return tl::unexpected(next.error());
+    return over(std::move(session), client, *next, name);
+  }
   if (!readers) return tl::unexpected(readers.error());
 
   const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
-  auto block = reply->map(fields->bytes, access);
+  auto block = reply.map(fields->bytes, access);
   if (!block) return tl::unexpected(block.error());
   auto readers_map = readers->map(sizeof(layout::ReadersSegment), platform::Access::read_write);
   if (!readers_map) return tl::unexpected(readers_map.error());
@@ -96,7 +134,11 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
 }
 
 BlockHandle::~BlockHandle() {
-  if (session_) session_->close(open_);
+  close();
+}
+
+void BlockHandle::close() noexcept {
+  if (session_ && !std::exchange(is_closed_, true)) session_->close(open_);
 }
 
 bool BlockHandle::is_current() const noexcept {
@@ -112,6 +154,8 @@ Errc BlockHandle::check_state(bool for_write) const noexcept {
   switch (life.state()) {
     case BlockState::active:
       return Errc{};
+    case BlockState::moving:
+      return for_write ? wait_for_move() : Errc{};
     case BlockState::sealed:
       return for_write ? Errc::sealed : Errc{};
     case BlockState::quarantined:
@@ -123,6 +167,22 @@ Errc BlockHandle::check_state(bool for_write) const noexcept {
   }
 }
 
+// The director is between two generations. Should it have died there, the next one finishes it.
+Errc BlockHandle::wait_for_move() const noexcept {
+  const auto is_moving = [this] {
+    const LifeWord life{row_->life.load(std::memory_order_acquire)};
+    return life.id() == active_.id() && life.generation() == active_.generation() &&
+           life.state() == BlockState::moving;
+  };
+  const auto until = std::chrono::steady_clock::now() + kLongestMove;
+  while (is_moving()) {
+    if (std::chrono::steady_clock::now() > until) return Errc::unreachable;
+    const std::uint32_t seen = row_->change_seq.load(std::memory_order_acquire);
+    if (is_moving()) (void)platform::futex_wait_for(row_->change_seq, seen, kLongestSleep);
+  }
+  return check_state(true);
+}
+
 LaneBlock& BlockHandle::make_lane_block(Lane& lane) {
   auto& made = lane.blocks[open_];
   made = std::make_unique<LaneBlock>();
@@ -130,12 +190,10 @@ LaneBlock& BlockHandle::make_lane_block(Lane& lane) {
   return *made;
 }
 
-segment::Writer& BlockHandle::writer(Lane& lane) {
+segment::Writer& BlockHandle::make_writer(Lane& lane) {
   LaneBlock& block = lane_block(lane);
-  if (!block.writer) {
-    block.writer = std::make_unique<segment::Writer>(segment::WriterPlace{
-        memory_.get(), readers_, &row_->life, lane.head, &lane.ring, open_, lane.owner});
-  }
+  block.writer = std::make_unique<segment::Writer>(segment::WriterPlace{
+      memory_.get(), readers_, &row_->life, lane.head, &lane.ring, open_, lane.owner});
   return *block.writer;
 }
 
@@ -168,7 +226,8 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
     return;
   }
   if (for_write && !handle.writable_) {
-    code_ = Errc::read_only;
+    const bool is_sealed = handle.may_gain_rights_ && handle.check_state(true) == Errc::sealed;
+    code_ = is_sealed ? Errc::sealed : Errc::read_only;
     return;
   }
   if (handle.is_corrupt_.load(std::memory_order_relaxed)) {
@@ -177,32 +236,26 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
   }
   Lane* lane = session.lane(code_);
   if (lane == nullptr) return;
-  if (lane->busy) {
+  if (lane->is_busy()) {
     code_ = Errc::reentrant;
     return;
   }
+  lane->enter(handle);
   code_ = handle.check_state(for_write);
   if (code_ == Errc{} && handle.records(for_write)) {
     code_ = handle.make_room(*lane, key_bytes);
   }
-  if (code_ != Errc{}) return;
-  lane->busy = true;
+  if (code_ != Errc{}) return lane->leave();
   lane_ = lane;
 }
 
-void BlockHandle::record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
-                                   const Seen& seen, std::uint64_t now_ms) {
+void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
+                              const Seen& seen, std::uint64_t now_ms) {
   if (audit_ != AuditLevel::full) {
-    auto& reads = lane.counters[open_].reads;  // only this thread stores here
-    reads.store(reads.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    count_read(lane);
     return;
   }
-  if (on_full_ring_ == FullRing::count &&
-      !lane.ring.has_room(segment::Writer::cells_needed(key.size))) {
-    auto& lost = lane.head->ring_lost;
-    lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    return;
-  }
+  if (is_lost(lane, key.size)) return;
   const layout::AuditRecord record = seen.record(open_, op, outcome, now_ms);
   if (seen.key_id != 0) {
     lane.ring.push(record);
@@ -211,36 +264,43 @@ void BlockHandle::record_rare_read(Lane& lane, Op op, const segment::KeyView& ke
   }
 }
 
-segment::Outcome BlockHandle::write(const Key& key, const segment::Mutation& mutation) {
-  segment::Outcome outcome;
-  Operation operation(*this, key.size(), true);
+void BlockHandle::write(const Key& key, const segment::Mutation& mutation,
+                        segment::Outcome& outcome) {
+  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
+  const Operation operation(*this, key.size(), true);
   outcome.code = operation.code();
-  if (outcome.code != Errc{}) return outcome;
+  if (outcome.code != Errc{}) [[unlikely]]
+    return;
   Lane& lane = operation.lane();
   const segment::KeyView view = view_of(key);
-  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
-  bool record = audit_ != AuditLevel::counted;
-  if (record && on_full_ring_ == FullRing::count &&
-      !lane.ring.has_room(segment::Writer::cells_needed(view.size))) {
-    auto& lost = lane.head->ring_lost;
-    lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    record = false;
-  }
+  const bool record = records(true) && !is_lost(lane, view.size);
   if (!record) {
     auto& writes = lane.counters[open_].writes;
     writes.store(writes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  do {
-    outcome = writer(lane).apply(view, mutation, active_, record, now_ms);
-    if (outcome.code != Errc::gone) break;
-    // The life word changed under the operation and nothing was written. Say what it became; once
-    // more if it is active again.
-    outcome.code = check_state(true);
-  } while (outcome.code == Errc{});
-  if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) {
+  segment::Writer& writer = writer_of(lane);
+  writer.apply(view, mutation, active_, record, now_ms, outcome);
+  while (outcome.code == Errc::gone) [[unlikely]] {
+      // The life word changed under the operation and nothing was written. Say what it became; once
+      // more if it is active again.
+      outcome.code = check_state(true);
+      if (outcome.code != Errc{}) break;
+      writer.apply(view, mutation, active_, record, now_ms, outcome);
+    }
+  // Memory that was emptied under the operation has no room: its generation is over.
+  if (outcome.code == Errc::out_of_memory) [[unlikely]] {
+    if (const Errc state = check_state(true); state != Errc{}) outcome.code = state;
+  }
+  if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
     outcome.code = corrupt();
   }
-  return outcome;
+}
+
+bool BlockHandle::count_lost(Lane& lane, std::size_t key_bytes) noexcept {
+  if (lane.ring.has_room(segment::Writer::cells_needed(key_bytes))) return false;
+  auto& lost = lane.head->ring_lost;
+  lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return true;
 }
 
 void BlockHandle::prefetch(std::span<const Key> keys) noexcept {

@@ -4,14 +4,16 @@
 // calling thread's lane (lane.hpp); nothing here is locked on the data path.
 #pragma once
 
+#include "core/likely.hpp"
 #include "platform/bus_guard.hpp"
 #include "platform/clock.hpp"
-#include "segment/lookup.hpp"
+#include "segment/moment.hpp"
 #include "segment/mutation.hpp"
-#include "session/seen.hpp"
+#include "session/moment_visitor.hpp"
 #include "session/session_state.hpp"
 
 #include <sessionblocks/block.hpp>
+#include <sessionblocks/checkpoint.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -20,23 +22,40 @@
 
 namespace sessionblocks {
 
-class BlockHandle {
+class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
  public:
   [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> open(
-      std::shared_ptr<SessionState> session, DirectorClient& client, std::string_view name,
-      AccessMode mode);
+      std::shared_ptr<SessionState> session, DirectorClient& client, const Wanted& wanted);
+  // What the director opened by any other request than by name.
+  [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> over(
+      std::shared_ptr<SessionState> session, DirectorClient& client, const Reply& reply,
+      std::string_view name);
+  // The same block as it is now, as the director opens it anew (succession.cpp).
+  [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> reopen(
+      std::shared_ptr<SessionState> session, DirectorClient& client, const BlockHandle& before);
   ~BlockHandle();
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::uint32_t id() const noexcept { return raw(active_.id()); }
+  [[nodiscard]] std::uint32_t generation() const noexcept { return raw(active_.generation()); }
   [[nodiscard]] bool is_writable() const noexcept { return writable_; }
+  [[nodiscard]] std::uint16_t open_index() const noexcept { return open_; }
+  [[nodiscard]] bool is_of(const SessionState& session) const noexcept {
+    return session_.get() == &session;
+  }
+  [[nodiscard]] SessionState& session() const noexcept { return *session_; }
+  // Whether another handle of the same block would not have refused with `code`.
+  [[nodiscard]] bool has_successor(Errc code) const noexcept;
+  // No thread is inside, and none comes in: what it holds is the director's again. Its memory stays
+  // mapped until its end.
+  void close() noexcept;
   // Whether control still knows this generation.
   [[nodiscard]] bool is_current() const noexcept;
 
-  // Reads one entry: `copy(bytes, seen)` may run several times and counts the last time. An Errc
-  // that it returns ends the read with that outcome. not_found: no live entry.
+  // Reads one entry (block_operation.hpp): `copy(bytes, seen)` may run several times and counts the
+  // last time. An Errc that it returns ends the read with that outcome. not_found: no live entry.
   template <typename Copy>
-  [[nodiscard]] Errc read(Op op, const Key& key, Seen& seen, Copy&& copy);
+  [[nodiscard]] ReadResult read(Op op, const Key& key, Copy copy);
   [[nodiscard]] Errc visit(const Key& key,
                            const std::function<void(std::span<const std::byte>)>& callback,
                            Seen& seen);
@@ -44,19 +63,36 @@ class BlockHandle {
       std::string_view prefix, const std::function<bool(const EntryView&)>& callback);
   [[nodiscard]] Result<Version> wait(const Key& key, Version known, std::chrono::milliseconds limit,
                                      std::stop_token stop);
-  // code Errc{0}: committed.
-  [[nodiscard]] segment::Outcome write(const Key& key, const segment::Mutation& mutation);
+  [[nodiscard]] Result<Checkpoint> take_checkpoint(std::string_view name);
+  [[nodiscard]] Result<std::vector<Checkpoint>> checkpoints();
+  [[nodiscard]] Result<void> release_checkpoint(std::string_view name);
+  [[nodiscard]] Result<void> roll_back(std::string_view name);
+  // At a checkpoint, or several (block_at.cpp). no_such_checkpoint: one is not held (any more).
+  [[nodiscard]] segment::Moment moment_of(const Checkpoint& checkpoint) const noexcept;
+  template <typename Copy>
+  [[nodiscard]] ReadResult read_at(const segment::Moment& moment, const Key& key, Copy copy);
+  // Shows `visitor` the keys that it wants, as they were at each of the moments; how many.
+  [[nodiscard]] Result<std::uint64_t> walk_at(std::span<const segment::Moment> moments,
+                                              MomentVisitor& visitor);
+  // outcome.code Errc{0}: committed. `outcome` is as it was made.
+  void write(const Key& key, const segment::Mutation& mutation, segment::Outcome& outcome);
   // Brings the slots of keys that are about to be read closer.
   void prefetch(std::span<const Key> keys) noexcept;
 
  private:
   friend class Operation;
+  friend class SessionState;  // successor_
   BlockHandle() = default;
 
+  template <bool kRecords, typename Copy>
+  [[nodiscard]] bool read_at_rest(Op op, const Key& key, Copy& copy, ReadResult& read);
+  void count_read(Lane& lane) noexcept {
+    auto& reads = lane.counters[open_].reads;  // only this thread stores here
+    reads.store(reads.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   // read() of an index that grows, of a key that is not there, of bytes that look wrong.
   template <typename Copy>
-  [[nodiscard]] Errc read_closely(Lane& lane, Op op, const segment::KeyView& key, Seen& seen,
-                                  Copy& copy, std::uint64_t now_ms);
+  [[nodiscard]] ReadResult read_closely(Op op, const Key& key, Copy copy);
   [[nodiscard]] segment::KeyView view_of(const Key& key) const noexcept {
     return {key.data(), static_cast<std::uint32_t>(key.size()),
             key.is_hashed() ? key.hash()
@@ -67,39 +103,63 @@ class BlockHandle {
     return known ? *known : make_lane_block(lane);
   }
   [[nodiscard]] LaneBlock& make_lane_block(Lane& lane);
-  [[nodiscard]] segment::Writer& writer(Lane& lane);
+  [[nodiscard]] segment::Writer& writer_of(Lane& lane) {
+    const auto& known = lane.blocks[open_];
+    return likely(known && known->writer) ? *known->writer : make_writer(lane);
+  }
+  [[nodiscard]] segment::Writer& make_writer(Lane& lane);
+  // Whether the record of a write finds no room in a ring whose policy is to count such.
+  [[nodiscard]] bool is_lost(Lane& lane, std::size_t key_bytes) noexcept {
+    return unlikely(on_full_ring_ == FullRing::count) && count_lost(lane, key_bytes);
+  }
+  [[nodiscard]] bool count_lost(Lane& lane, std::size_t key_bytes) noexcept;
   void record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome, const Seen& seen,
                    std::uint64_t now_ms);
-  // What is only counted, a miss, a ring that is or may be full.
-  void record_rare_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
-                        const Seen& seen, std::uint64_t now_ms);
-  // Latched: whatever this mapping shows from now on is worth nothing.
+  // Latched: whatever this mapping shows from now on is worth nothing. What a block shows whose
+  // bytes are being taken away is no damage.
   Errc corrupt() noexcept {
+    const bool is_latched = is_corrupt_.load(std::memory_order_relaxed);
+    if (const Errc state = check_state(false); !is_latched && state != Errc{}) return state;
     is_corrupt_.store(true, std::memory_order_relaxed);
     if (!is_reported_.exchange(true, std::memory_order_relaxed)) session_->report_damage();
     return Errc::corrupt;
   }
   [[nodiscard]] Errc check_state(bool for_write) const noexcept;
-  // Whether nothing stands in the way of an operation; false: Operation::begin says what does.
+  [[nodiscard]] Errc wait_for_move() const noexcept;
+  void note_mode(AccessMode mode) noexcept;
+  // Whether nothing stands in the way of an operation, and then the lane is inside it; false:
+  // Operation::begin says what does.
+  [[nodiscard]] bool enter_if_clear(Lane& lane, std::size_t key_bytes, bool for_write) noexcept {
+    if (unlikely(lane.is_busy())) return false;
+    lane.enter(*this);
+    if (likely(is_clear(lane, key_bytes, for_write))) return true;
+    lane.leave();
+    return false;
+  }
   [[nodiscard]] bool is_clear(const Lane& lane, std::size_t key_bytes,
                               bool for_write) const noexcept {
-    return !lane.busy && !session_->is_forked() && key_bytes - 1 < kMaxKeyBytes &&
-           (!for_write || writable_) && !is_corrupt_.load(std::memory_order_relaxed) &&
-           row_->life.load(std::memory_order_acquire) == active_.word &&
-           (!records(for_write) ||
-            lane.ring.has_room_as_known(segment::Writer::cells_needed(key_bytes)));
+    return likely(!session_->is_forked()) && likely(key_bytes - 1 < kMaxKeyBytes) &&
+           likely(!for_write || writable_) &&
+           likely(!is_corrupt_.load(std::memory_order_relaxed)) &&
+           likely(row_->life.load(std::memory_order_acquire) == active_.word) &&
+           likely(!records(for_write) ||
+                  lane.ring.has_room_as_known(segment::Writer::cells_needed(key_bytes)));
   }
   // Whether an operation leaves a record; else it is counted.
   [[nodiscard]] bool records(bool for_write) const noexcept {
-    return audit_ == AuditLevel::full || (for_write && audit_ == AuditLevel::writes);
+    return likely(audit_ == AuditLevel::full) || (for_write && audit_ == AuditLevel::writes);
   }
   [[nodiscard]] Errc make_room(Lane& lane, std::size_t key_bytes);
 
   std::shared_ptr<SessionState> session_;
   std::string name_;
   std::uint16_t open_ = 0;
+  AccessMode mode_ = AccessMode::best;
   bool writable_ = false;
-  layout::LifeWord active_;  // control's word while we may read and write
+  bool may_gain_rights_ = false;
+  bool is_closed_ = false;
+  std::shared_ptr<BlockHandle> successor_;  // set once, by SessionState under its mutex
+  layout::LifeWord active_;                 // control's word while we may read and write
   const layout::BlockRow* row_ = nullptr;
   AuditLevel audit_ = AuditLevel::full;
   FullRing on_full_ring_ = FullRing::wait;
@@ -112,87 +172,5 @@ class BlockHandle {
   platform::BusGuard readers_guard_;
   std::unique_ptr<segment::BlockMemory> memory_;
 };
-
-// One operation of the calling thread: its lane, checked and marked busy until the end.
-class Operation {
- public:
-  Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
-    Lane* lane = handle.session_->cached();
-    if (lane == nullptr || !handle.is_clear(*lane, key_bytes, for_write)) [[unlikely]] {
-      begin(handle, key_bytes, for_write);
-      return;
-    }
-    lane->busy = true;
-    lane_ = lane;
-  }
-  ~Operation() {
-    if (lane_ != nullptr) lane_->busy = false;
-  }
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
-
-  [[nodiscard]] Errc code() const noexcept { return code_; }
-  [[nodiscard]] Lane& lane() const noexcept { return *lane_; }
-
- private:
-  void begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept;
-
-  Lane* lane_ = nullptr;
-  Errc code_{};
-};
-
-inline void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome,
-                                     const Seen& seen, std::uint64_t now_ms) {
-  if (audit_ != AuditLevel::full || seen.key_id == 0 || !lane.ring.has_room_as_known(1))
-      [[unlikely]] {
-    return record_rare_read(lane, op, key, outcome, seen, now_ms);
-  }
-  lane.ring.push(seen.record(open_, op, outcome, now_ms));
-}
-
-template <typename Copy>
-[[gnu::always_inline]] inline Errc BlockHandle::read(Op op, const Key& key, Seen& seen,
-                                                     Copy&& copy) {
-  const Operation operation(*this, key.size(), false);
-  if (operation.code() != Errc{}) [[unlikely]]
-    return operation.code();
-  Lane& lane = operation.lane();
-  const segment::KeyView view = view_of(key);
-  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
-  Seen last;
-  Errc copied{};
-  const segment::Found found = segment::lookup_at_rest(
-      *memory_, view, [&](const segment::SlotView& hit) __attribute__((always_inline)) {
-        last = Seen::of(hit, now_ms);
-        copied = last.is_live ? copy(hit.value(), last) : Errc::not_found;
-      });
-  if (found != segment::Found::hit || copied == Errc::corrupt ||
-      is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
-    return read_closely(lane, op, view, seen, copy, now_ms);
-  }
-  record_read(lane, op, view, copied, last, now_ms);
-  seen = last;
-  return copied;
-}
-
-template <typename Copy>
-[[gnu::noinline]] Errc BlockHandle::read_closely(Lane& lane, Op op, const segment::KeyView& key,
-                                                 Seen& seen, Copy& copy, std::uint64_t now_ms) {
-  segment::SlotView slot;
-  Errc outcome{};
-  const segment::Found found = segment::lookup(
-      *memory_, key, &lane_block(lane).hazard, slot, [&](const segment::SlotView& hit) {
-        seen = Seen::of(hit, now_ms);
-        outcome = seen.is_live ? copy(hit.value(), seen) : Errc::not_found;
-      });
-  if (found == segment::Found::absent) {
-    seen = Seen{};
-    outcome = Errc::not_found;
-  }
-  const bool is_damaged = found == segment::Found::corrupt || outcome == Errc::corrupt;
-  if (is_damaged || is_corrupt_.load(std::memory_order_relaxed)) outcome = corrupt();
-  record_read(lane, op, key, outcome, seen, now_ms);
-  return outcome;
-}
 
 }  // namespace sessionblocks

@@ -2,7 +2,7 @@
 #include "platform/futex.hpp"
 #include "segment/scan.hpp"
 #include "segment/waiters.hpp"
-#include "session/block_handle.hpp"
+#include "session/block_operation.hpp"
 
 #include <algorithm>
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace sessionblocks {
@@ -33,15 +34,21 @@ class DirectorClient {
 
   // `hello` is sent first on every new connection (attach, with our worker id once we have one).
   void introduce_with(Message hello);
-  // unreachable: no director, or none that answers in time; else what the director answered.
+  // unreachable: no director, or none that answers in time; else what the director answered. The
+  // connection outlives an answer that is late: its end would tell the director that we have ended.
   [[nodiscard]] Result<Reply> request(Message message);
   // Connects and introduces if need be; the reply to the introduction when it was needed now.
   [[nodiscard]] Result<std::optional<Reply>> connect();
   void disconnect();
 
  private:
+  using Clock = std::chrono::steady_clock;
   [[nodiscard]] Result<std::optional<Reply>> connect_locked();
-  [[nodiscard]] Result<Reply> exchange(Message& message);
+  void drop_connection() noexcept;
+  // The id that the answer will have.
+  [[nodiscard]] Result<std::uint64_t> send(Message& message, Clock::time_point until);
+  [[nodiscard]] Result<Reply> await(std::uint64_t id, Clock::time_point until);
+  void undo_late(const Message& reply, std::uint64_t awaited);
 
   std::mutex mutex_;
   std::string socket_;
@@ -49,6 +56,8 @@ class DirectorClient {
   Message hello_;
   std::optional<platform::Connection> connection_;
   std::uint64_t next_id_ = 1;
+  std::uint64_t greeting_ = 0;               // the introduction that is not answered yet
+  std::set<std::uint64_t> abandoned_opens_;  // nobody waits for these any more
 };
 
 }  // namespace sessionblocks

@@ -56,6 +56,13 @@ void LaneSet::give_back(Lane& lane) noexcept {
   }
 }
 
+bool LaneSet::is_inside(const BlockHandle& handle) noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
+    return lane && lane->inside.load(std::memory_order_acquire) == &handle;
+  });
+}
+
 void LaneSet::forget_block(std::uint16_t open) noexcept {
   const std::lock_guard lock(mutex_);
   for (auto& lane : lanes_) {

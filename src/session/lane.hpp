@@ -11,12 +11,13 @@
 #include "segment/writer.hpp"
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 
 namespace sessionblocks {
 
-class SessionState;
+class BlockHandle;
 
 // What a lane keeps for one open block.
 struct LaneBlock {
@@ -35,7 +36,20 @@ struct Lane {
   AuditRingWriter ring;
   layout::OpenCounters* counters;
   OwnerId owner;
-  bool busy = false;
+
+  // The handle that the thread is inside an operation of; other threads look, after a membarrier.
+  [[nodiscard]] bool is_busy() const noexcept {
+    return inside.load(std::memory_order_relaxed) != nullptr;
+  }
+  // Before the state of the block is looked at, so that who finds nobody inside after it changed
+  // knows that nobody comes in.
+  void enter(const BlockHandle& handle) noexcept {
+    inside.store(&handle, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  void leave() noexcept { inside.store(nullptr, std::memory_order_release); }
+
+  std::atomic<const BlockHandle*> inside{nullptr};
   std::array<std::unique_ptr<LaneBlock>, layout::kOpens> blocks;
 };
 
@@ -50,6 +64,8 @@ class LaneSet {
   // The calling thread, or one that is over, no longer uses it; its pages lose their owner.
   void give_back(Lane& lane) noexcept;
   void give_back_all() noexcept;  // the session ends: no thread is inside an operation
+  // Whether a thread is inside an operation of it.
+  [[nodiscard]] bool is_inside(const BlockHandle& handle) noexcept;
   // No thread uses the block any more.
   void forget_block(std::uint16_t open) noexcept;
   // Memory for `cells` more ring cells behind the write index. Where there is none the ring is as

@@ -157,7 +157,7 @@ Error error_of(const Message& reply) {
     return found != reply.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
   };
   const std::uint64_t code = number("error");
-  if (code == 0 || code > static_cast<std::uint16_t>(Errc::unsupported)) {
+  if (code > UINT16_MAX || errc_name(static_cast<Errc>(code)) == "unknown") {
     return Error(Errc::malformed, "reply: no known error code");
   }
   if (const std::uint64_t value = number("number"); value != 0) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/words.hpp"
-#include "layout/worker.hpp"
-#include "segment/probe.hpp"
+#include "lockfree/audit_ring.hpp"
+#include "segment/moment.hpp"
 
 #include <sessionblocks/error.hpp>
 
@@ -35,19 +35,30 @@ struct Seen {
     return seen;
   }
 
-  [[nodiscard]] layout::AuditRecord record(std::uint16_t open, Op op, Errc outcome,
-                                           std::uint64_t now_ms) const noexcept {
-    constexpr std::uint64_t kMost = UINT32_MAX;
-    return {.key_id = key_id,
-            .version = version,
-            .time_ms = static_cast<std::uint32_t>(now_ms),
-            .value_bytes = static_cast<std::uint32_t>(std::min(value_bytes, kMost)),
-            .open = open,
-            .op = static_cast<std::uint8_t>(op),
-            .outcome = static_cast<std::uint8_t>(outcome),
-            .count = 1,
-            .flags = 0};
+  // Of a version that a checkpoint holds.
+  [[nodiscard]] static Seen of(const segment::Version& version,
+                               const segment::Moment& moment) noexcept {
+    const auto relaxed = std::memory_order_relaxed;
+    Seen seen;
+    seen.type = version.shape.type;
+    seen.version = version.node->version.load(relaxed);
+    seen.expiry_ms = version.node->expiry_ms.load(relaxed);
+    seen.value_bytes = version.shape.value_bytes;
+    seen.is_live = segment::is_live(version, moment);
+    seen.key_id = seen.is_live ? version.node->key_id.load(relaxed) : 0;
+    return seen;
   }
+
+  [[nodiscard]] RingCell record(std::uint16_t open, Op op, Errc outcome,
+                                std::uint64_t now_ms) const noexcept {
+    return make_record(open, op, outcome, key_id, version, value_bytes, now_ms);
+  }
+};
+
+// What a read gave.
+struct ReadResult {
+  Errc code{};
+  Seen seen;
 };
 
 }  // namespace sessionblocks

@@ -4,6 +4,7 @@
 #include "platform/membarrier.hpp"
 #include "segment/format.hpp"
 #include "session/block_handle.hpp"
+#include "session/succession.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -147,32 +148,76 @@ SessionState::~SessionState() {
   (void)client_.request({{"op", "detach"}});
 }
 
-Result<std::shared_ptr<BlockHandle>> SessionState::open(std::string_view name, AccessMode mode) {
+Result<std::shared_ptr<BlockHandle>> SessionState::open(const Wanted& wanted) {
   if (is_forked()) return fail(Errc::forked);
   const std::lock_guard lock(mutex_);
-  auto& known = handles_[{std::string(name), static_cast<int>(mode)}];
+  retire_superseded();
+  auto& known = handles_[wanted];
   if (auto handle = known.lock(); handle && handle->is_current()) return handle;
-  auto handle = BlockHandle::open(shared_from_this(), client_, name, mode);
+  auto handle = BlockHandle::open(shared_from_this(), client_, wanted);
   if (handle) known = *handle;
   return handle;
 }
 
-Result<void> SessionState::create(const BlockOptions& options) {
+Result<Message> SessionState::ask_of(const BlockHandle& block, std::string_view op,
+                                     Message fields) {
   if (is_forked()) return fail(Errc::forked);
-  auto reply = client_.request({{"op", "create"},
-                                {"name", options.name},
-                                {"kind", options.kind},
-                                {"quota", options.quota_bytes},
-                                {"lifespan_ms", options.lifespan.count()},
-                                {"audit", options.audit},
-                                {"on_full_ring", options.on_full_ring}});
+  fields["op"] = op;
+  fields["open"] = block.open_index();
+  fields["block"] = block.id();
+  fields["generation"] = block.generation();
+  auto reply = client_.request(std::move(fields));
   if (!reply) return tl::unexpected(reply.error());
+  return std::move(reply->fields);
+}
+
+Result<void> SessionState::create(const BlockOptions& options, FlowNumber flow) {
+  if (is_forked()) return fail(Errc::forked);
+  Message request = {{"op", "create"},
+                     {"name", options.name},
+                     {"kind", options.kind},
+                     {"quota", options.quota_bytes},
+                     {"lifespan_ms", options.lifespan.count()},
+                     {"idle_ms", options.idle.count()},
+                     {"at_end", options.at_end},
+                     {"heir", options.heir},
+                     {"audit", options.audit},
+                     {"on_full_ring", options.on_full_ring},
+                     {"enforce", options.enforce},
+                     {"permit", options.permit}};
+  if (flow != kNoFlow) request["flow"] = flow;
+  auto reply = client_.request(std::move(request));
+  if (!reply) return tl::unexpected(reply.error());
+  // The name may mean another block now: a flow scope's comes before that of a scope around it.
+  const std::lock_guard lock(mutex_);
+  std::erase_if(handles_, [&](const auto& known) { return known.first.name == options.name; });
   return {};
 }
 
-Result<void> SessionState::destroy(std::string_view name) {
+Result<Block> SessionState::fork(const BlockLink& link, std::string_view name, FlowNumber flow) {
+  Message fields = Message::object();
+  if (!name.empty()) fields["name"] = name;
+  if (flow != kNoFlow) fields["flow"] = flow;
+  const auto reply = on_now(link, [&](BlockHandle& block) -> Result<Message> {
+    if (!block.is_of(*this)) {
+      return fail(Errc::invalid_argument,
+                  "fork block " + block.name() + ": another session opened it");
+    }
+    return ask_of(block, "fork", fields);
+  });
+  if (!reply) return tl::unexpected(reply.error());
+  auto handle = open({flow, reply->value("name", ""), AccessMode::read_write});
+  if (!handle) return tl::unexpected(handle.error());
+  return Block(std::move(*handle));
+}
+
+Result<void> SessionState::ask(std::string_view op, std::string_view name, FlowNumber flow,
+                               Message request) {
   if (is_forked()) return fail(Errc::forked);
-  auto reply = client_.request({{"op", "destroy"}, {"name", name}});
+  request["op"] = op;
+  request["name"] = name;
+  if (flow != kNoFlow) request["flow"] = flow;
+  auto reply = client_.request(std::move(request));
   if (!reply) return tl::unexpected(reply.error());
   return {};
 }

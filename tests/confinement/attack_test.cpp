@@ -105,7 +105,8 @@ std::string why_not_refused(const std::string& attack, const std::string& said) 
   const bool needs_mounts = contains(attack, "the mode") || contains(attack, "to everybody") ||
                             contains(attack, "the times") || contains(attack, "attribute") ||
                             contains(attack, "child with another worker's launch token");
-  if (needs_mounts && contains(said, "without: enter a mount namespace")) return "A mount namespace";
+  if (needs_mounts && contains(said, "without: enter a mount namespace"))
+    return "A mount namespace";
   return {};
 }
 

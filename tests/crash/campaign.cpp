@@ -2,6 +2,9 @@
 
 #include "shadow.hpp"
 
+#include <algorithm>
+#include <cstdio>
+
 namespace sessionblocks::crash {
 
 Tally check_images(const Path& path) {
@@ -85,6 +88,22 @@ Tally check_kills(const Path& path, std::uint64_t stride) {
   }
   tally.instructions = victim.steps();
   return tally;
+}
+
+std::size_t print_row(const std::string& name, const Tally& images, const Tally& recoveries,
+                      const Tally& stops, const Tally& kills) {
+  std::size_t found = 0;
+  for (const Tally* tally : {&images, &recoveries, &stops, &kills}) {
+    found += tally->violations.count();
+    if (tally->violations.count() != 0) std::printf("%s", tally->violations.text().c_str());
+  }
+  const std::uint64_t instructions = std::max(images.instructions, stops.instructions);
+  std::printf("%-64s %12lu %8lu %10lu %8lu %8lu %10zu\n", name.c_str(),
+              static_cast<unsigned long>(instructions), static_cast<unsigned long>(images.cases),
+              static_cast<unsigned long>(recoveries.cases), static_cast<unsigned long>(stops.cases),
+              static_cast<unsigned long>(kills.cases), found);
+  std::fflush(stdout);
+  return found;
 }
 
 }  // namespace sessionblocks::crash

@@ -24,4 +24,9 @@ struct Tally {
 // Paths that change something which another worker can see, and so can be interfered with.
 [[nodiscard]] bool can_be_interfered_with(const Path& path);
 
+// A line of the matrix, behind what was violated. How many violations.
+[[nodiscard]] std::size_t print_row(const std::string& name, const Tally& images,
+                                    const Tally& recoveries, const Tally& stops,
+                                    const Tally& kills);
+
 }  // namespace sessionblocks::crash

@@ -71,7 +71,7 @@ TEST_CASE("a checkpoint taken at any instruction of a writer is the state before
     Violations violations;
     std::uint64_t stops = 0;
     Stepper victim([&] { path.act(scene); });
-    while (victim.step(3)) {
+    while (victim.step(3 * kEachInstruction)) {
       const Snapshot here(scene);
       for (const bool dies : {false, true}) {
         ++stops;

@@ -34,7 +34,7 @@ TEST_CASE("an operation that is overwritten while it is recovered is completed a
     Violations violations;
     std::uint64_t stops = 0;
     Stepper recovery([&] { (void)scene.recover(scene.victim); });
-    while (recovery.step()) {
+    while (recovery.step(kEachInstruction)) {
       ++stops;
       const Snapshot here(scene);
       Stepper rest = recovery.clone();

@@ -51,7 +51,9 @@ struct Actor {
   Outcome apply(std::string_view key, const Mutation& mutation,
                 layout::LifeWord life = System::active()) {
     if (!ring.has_room(Writer::cells_needed(key.size()))) lane.ring_drained.store(ring.next());
-    return writer.apply(test::key_of(key), mutation, life, true, 1'000);
+    segment::Outcome outcome;
+    writer.apply(test::key_of(key), mutation, life, true, 1'000, outcome);
+    return outcome;
   }
   Outcome put(std::string_view key, std::string_view value, Op op = Op::put,
               std::uint64_t version = 0) {

@@ -1,5 +1,6 @@
 // Every path through the data plane, killed at any instruction: what recovery makes of it.
 #include "campaign.hpp"
+#include "generations.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -67,7 +68,7 @@ TEST_CASE("the whole matrix", "[.matrix]") {
   watchdog();
   const char* only = std::getenv("SESSIONBLOCKS_CRASH_PATH");
   std::size_t violations = 0;
-  std::printf("%-56s %12s %8s %10s %8s %8s %10s\n", "path", "instructions", "images", "recoveries",
+  std::printf("%-64s %12s %8s %10s %8s %8s %10s\n", "path", "instructions", "images", "recoveries",
               "stops", "kills", "violations");
   for (const Path& path : paths()) {
     if (only != nullptr && path.name != only) continue;
@@ -76,19 +77,9 @@ TEST_CASE("the whole matrix", "[.matrix]") {
     const Tally stops = can_be_interfered_with(path) ? check_stops(path) : Tally{};
     // Filling a table takes a hundred thousand instructions of which few differ.
     const Tally kills = check_kills(path, images.instructions > 20'000 ? 97 : 1);
-    std::size_t found = 0;
-    for (const Tally* tally : {&images, &recoveries, &stops, &kills}) {
-      found += tally->violations.count();
-      if (tally->violations.count() != 0) std::printf("%s", tally->violations.text().c_str());
-    }
-    std::printf(
-        "%-56s %12lu %8lu %10lu %8lu %8lu %10zu\n", path.name.c_str(),
-        static_cast<unsigned long>(images.instructions), static_cast<unsigned long>(images.cases),
-        static_cast<unsigned long>(recoveries.cases), static_cast<unsigned long>(stops.cases),
-        static_cast<unsigned long>(kills.cases), found);
-    std::fflush(stdout);
-    violations += found;
+    violations += print_row(path.name, images, recoveries, stops, kills);
   }
+  violations += print_generations(only);
   std::printf("violations: %zu\n", violations);
   CHECK(violations == 0);
 }

@@ -11,6 +11,14 @@
 
 namespace sessionblocks::crash {
 
+// Instructions from one clone to the next where a test clones at every instruction. Under the
+// address sanitizer a clone maps its shadow memory too, and costs a hundred times as much.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::uint64_t kEachInstruction = 41;
+#else
+inline constexpr std::uint64_t kEachInstruction = 1;
+#endif
+
 class Stepper {
  public:
   // `act` runs in the child, which ends right after it. It must not use Catch.

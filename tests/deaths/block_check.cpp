@@ -62,6 +62,16 @@ std::optional<ControlView> ControlView::of(const std::string& prefix) {
   return ControlView(prefix, std::move(*mapping));
 }
 
+std::size_t ControlView::processes() const {
+  const auto& control = rows_of(control_);
+  std::set<pid_t> found;
+  for (const auto& row : control.workers) {
+    if (row.id.load() != 0 && row.pid != ::getpid()) found.insert(row.pid);
+  }
+  found.erase(static_cast<pid_t>(control.header.director_pid));
+  return found.size();
+}
+
 bool ControlView::has_scope(const std::string& name) const {
   for (const auto& row : rows_of(control_).scopes) {
     if (row.id.load() != 0 && name == row.name) return true;
@@ -91,6 +101,12 @@ std::string ControlView::compare_names(pid_t director) const {
     if (row.state == 2) known.insert(prefix_ + "worker." + std::to_string(id));
   }
   if (!has_director) return "the director has no lane";
+  for (const auto& row : rows_of(control_).scopes) {
+    if (row.id.load() == 0 || row.kind != static_cast<std::uint8_t>(ScopeKind::flow)) continue;
+    if (!known.contains(prefix_ + "worker." + std::to_string(row.worker))) {
+      return std::string("flow scope ") + row.name + " has no worker";
+    }
+  }
   const auto names = SharedSegment::list(prefix_);
   if (!names) return "cannot list";
   for (const std::string& name : *names) {

@@ -16,6 +16,8 @@ class ControlView {
   // Nothing: there is no such system.
   [[nodiscard]] static std::optional<ControlView> of(const std::string& prefix);
 
+  // Processes that have a row and are neither director nor test.
+  [[nodiscard]] std::size_t processes() const;
   [[nodiscard]] bool has_scope(const std::string& name) const;
 
   // A name for each row and a row for each name; rows of blocks on their way out and of workers

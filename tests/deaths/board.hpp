@@ -16,7 +16,9 @@
 
 namespace sessionblocks::deaths {
 
+inline constexpr unsigned kWatchdogSeconds = 280;  // of every process; armed again for each step
 inline constexpr std::size_t kMostLabels = 160;
+inline constexpr std::size_t kLateBuckets = 28;
 inline constexpr std::size_t kMostLives = 4'096;
 
 // One process under load, from its attach to its end.
@@ -33,8 +35,8 @@ struct Life {
   char failure[200];
   bool is_over;      // the test's own: it has ended
   bool was_checked;  // and so did the check of its entries
-  // The longest time from when an operation was due to its answer, since the test took it.
-  std::atomic<std::uint64_t> longest_ns;
+  // How late the answers came after their operations were due: below 1, 2, 4 ... microseconds.
+  std::array<std::atomic<std::uint64_t>, kLateBuckets> late;
 };
 
 // Of block "churn".

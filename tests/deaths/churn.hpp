@@ -24,11 +24,25 @@ class Churn {
   bool attach();
   bool grow_a_block();
   bool keep_versions();
+  bool work_in_flows();
   bool read_and_close();
+  bool share_and_redeem();
+  bool snapshot_and_restore();
+  bool elevate_at_the_end();
+  [[nodiscard]] long times_kept(const std::string& name, std::uint32_t block) const;
+  void check_what_is_kept();
   bool let_a_lifespan_pass();
+  bool hand_a_block_over();
   bool spoil_a_block();
+  bool seal_and_wipe_a_block();
+  bool roll_back_and_fork();
+  void check_join();
+  bool revoke_and_grant();
+  bool ask_as_operator(const std::string& op, std::uint32_t block, const std::string& scope);
   bool attach_and_detach();
   bool lose_the_victim();
+  void check_wiped();
+  void check_unreadable(const std::string& file);
   bool destroy_what_is_left();
 
   Scene& scene_;
@@ -36,7 +50,10 @@ class Churn {
   std::optional<Session> session_;
   std::optional<Block> kept_;  // opened once, for the whole test
   std::int64_t count_ = 0;
+  std::optional<FlowScope> flow_;  // entered once, for the whole test
   std::optional<Block> block_;
+  bool is_joining_ = false;  // it was asked for, and not answered
+  std::uint32_t wiped_ = 0;  // the id of the block that was wiped last
 };
 
 }  // namespace sessionblocks::deaths

@@ -16,7 +16,6 @@ namespace sessionblocks::deaths {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr unsigned kWatchdogSeconds = 280;
 
 // Until `finding` is empty. What still stands when nothing changes any more fails the test; this is
 // no limit of what is tested, only the watchdog with a text.
@@ -62,7 +61,7 @@ Scene::Scene(const std::string& scripts, bool ends_with_suite) : ends_with_suite
   ::alarm(kWatchdogSeconds);
   board_ = map_board(around_.directory() / "board");
   REQUIRE(board_ != nullptr);
-  board_->per_second.store(20'000);
+  board_->per_second.store(kModerateLoad);
   for (const std::string& label : labels_in_sources()) {
     REQUIRE(board_->labels_used < kMostLabels);
     std::strncpy(board_->labels[board_->labels_used++].name, label.c_str(), 39);
@@ -94,7 +93,11 @@ void Scene::change_suite(const std::string& name, const std::string& scripts) {
 
 void Scene::tear_log() {
   std::set<fs::path> files;
-  for (const auto& file : fs::directory_iterator(logs())) files.insert(file.path());
+  for (const auto& file : fs::directory_iterator(logs())) {
+    // One that never began is removed, whatever is in it.
+    if (file.file_size() != 0) files.insert(file.path());
+  }
+  REQUIRE_FALSE(files.empty());
   std::ifstream first(*files.begin(), std::ios::binary);
   std::string bytes(40, 0);
   first.read(bytes.data(), 40);
@@ -110,7 +113,7 @@ void Scene::arm(const std::string& label, const std::string& then) {
   shall_die_ = true;
 }
 
-bool Scene::start_director() {
+bool Scene::start_director(std::optional<std::chrono::microseconds> kill_after) {
   REQUIRE(director_pid_ == 0);
   board().ready.store(0);
   platform::Program program;
@@ -131,11 +134,27 @@ bool Scene::start_director() {
   REQUIRE(child);
   director_pid_ = child->pid;
   pidfd_ = std::move(child->pidfd);
+  const auto begun = std::chrono::steady_clock::now();
   while (board().ready.load() != director_pid_) {
+    if (kill_after && std::chrono::steady_clock::now() - begun >= *kill_after) {
+      kill_director();
+      return false;
+    }
     pollfd ended{pidfd_.get(), POLLIN, 0};
     if (::poll(&ended, 1, 1) > 0) return !await_director() && ends_with_suite_;
   }
   return true;
+}
+
+void Scene::start_until_directed() {
+  constexpr int kMostDeaths = 3;  // one at each point that is armed
+  for (int deaths = 0; !start_director(); ++deaths) REQUIRE(deaths < kMostDeaths);
+}
+
+void Scene::go_on() {
+  if (is_directed()) return;
+  REQUIRE(await_director());
+  start_until_directed();
 }
 
 bool Scene::is_directed() {
@@ -301,7 +320,13 @@ void Scene::stop_and_check_nothing_left() {
 void Scene::check_nothing_left() {
   INFO(said());
   CHECK(around_.segments() == std::vector<std::string>{});
-  CHECK_FALSE(fs::exists(around_.runtime()));
+  // What was kept past the system is all that stays of its folder.
+  if (fs::exists(around_.runtime())) {
+    for (const auto& entry : fs::directory_iterator(around_.runtime())) {
+      CHECK(entry.path().filename() == "state");
+    }
+    CHECK_FALSE(fs::exists(around_.runtime() / "state" / "snapshots" / ".unfinished"));
+  }
   CHECK(living().empty());
 }
 

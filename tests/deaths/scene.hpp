@@ -2,6 +2,7 @@
 // that live through all of them, and what must hold when everybody rests.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <sessionblocks/sessionblocks.hpp>
@@ -20,6 +21,16 @@ namespace fs = std::filesystem;
 
 // Every label of a SESSIONBLOCKS_CRASH in the sources, sorted.
 [[nodiscard]] std::vector<std::string> labels_in_sources();
+
+// Operations a second that a worker can do, and the test can read in the log before its budget
+// removes them.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::uint64_t kModerateLoad = 4'000;
+inline constexpr std::uint64_t kHeavyLoad = 8'000;
+#else
+inline constexpr std::uint64_t kModerateLoad = 20'000;
+inline constexpr std::uint64_t kHeavyLoad = 50'000;
+#endif
 
 class Scene {
  public:
@@ -44,7 +55,12 @@ class Scene {
   [[nodiscard]] bool is_armed() const { return board().armed.load() != 0; }
   // Starts one and waits until it directs; false when it died by a crash point before that. One
   // that ends in any other way fails the test.
-  bool start_director();
+  // `kill_after`: killed then, unless it directs before.
+  bool start_director(std::optional<std::chrono::microseconds> kill_after = {});
+  // The same until one directs; those before it died at armed points.
+  void start_until_directed();
+  // If it died at an armed point, the next one is started.
+  void go_on();
   // Whether there is one, and it is not about to die at the point where it shall.
   [[nodiscard]] bool is_directed();
   void kill_director();              // SIGKILL, and reaped

@@ -119,6 +119,8 @@ TEST_CASE("rights never widen on their way down") {
 TEST_CASE("settings that contradict each other are named") {
   const std::string s = kHead + script("s");
   const std::string base = s + block("base", "");
+  const std::string fork = s + block("base", "permit = [\"fork\"]\n") +
+                           "[block.b]\nkind = \"forked\"\nfrom = \"base\"\n";
   const std::string inherited = "kind = \"inherited\"\nfrom = \"base\"\n";
   const std::string heirs = "heirs = { s = \"r\" }\n";
   const std::vector<Case> cases = {
@@ -138,6 +140,20 @@ TEST_CASE("settings that contradict each other are named") {
       {s + block("b", "@at_end = \"heir\"\n"), "needs an heir"},
       {s + block("b", "@at_end = \"snapshot\"\n"), "needs \"persist\" in permit"},
       {s + block("b", "@at_end = \"elevate\"\n"), "needs \"elevate\" in permit"},
+      {s + block("b", "@at_end = \"join\"\njoin = { \"*\" = \"ours\" }\n"),
+       "is for kind \"forked\""},
+      {s + block("b", "join = @{ \"*\" = \"ours\" }\n"), "join has no effect"},
+      {fork + "@at_end = \"join\"\njoin = { \"a*\" = \"ours\" }\n", "needs a policy"},
+      {fork + "at_end = \"join\"\njoin = { @\"*\" = \"best\" }\n", "not 'best'"},
+      {fork + "at_end = \"join\"\njoin = { @\"*\" = \"refuse\" }\n", "would lose"},
+      {s + block("b", "@at_start = \"load\"\n"), "needs \"elevate\" in permit"},
+      {s + block("b", "at_start = \"load\"\npermit = [\"elevate\"]\n"), ""},
+      {base + "permit = [\"fork\"]\n" +
+           block("b", "kind = \"forked\"\nfrom = \"base\"\n@at_start = \"load\"\n" +
+                          std::string("permit = [\"elevate\"]\n")),
+       "a forked block begins as"},
+      {base + block("b", inherited + heirs + "@at_start = \"load\"\n"),
+       "belongs to the block that 'b' is inherited from"},
       {s + block("b", "heir = @\"script.s\"\n"), "heir has no effect"},
       {s + block("b", "at_end = \"heir\"\nheir = @\"suite\"\n"), "is the owner itself"},
       {s + block("b", "at_end = \"heir\"\nheir = @\"worker\"\n"), "one scope, not each of many"},
@@ -155,7 +171,7 @@ TEST_CASE("settings that contradict each other are named") {
   };
   for (Case fact : cases) {
     // Marks that stand before a key mean its value.
-    for (const std::string key : {"at_end = ", "owner = ", "lifespan = "}) {
+    for (const std::string key : {"at_start = ", "at_end = ", "owner = ", "lifespan = "}) {
       const auto at = fact.text.find("@" + key);
       if (at != std::string::npos) fact.text.replace(at, key.size() + 1, key + "@");
     }

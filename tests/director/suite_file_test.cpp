@@ -24,6 +24,7 @@ TEST_CASE("a full suite file is read, block by block, in the order of the file")
   CHECK(suite.name == "shop");
   CHECK(suite.file == "/suite/shop.toml");
   CHECK(suite.folder == "/suite");
+  CHECK(suite.memory_bytes == std::uint64_t{1} << 30U);
   CHECK(suite.director.ring_records == 65'536);
   REQUIRE(suite.blocks.size() == 4);
   CHECK(suite.blocks[0].name == "defaults");
@@ -70,6 +71,7 @@ TEST_CASE("a full suite file is read, script by script, with paths from its own 
   CHECK(checkout.write_paths == std::vector<fs::path>{"/suite/out", "/var/tmp/shop"});
   CHECK(checkout.may_create == std::vector<std::string>{"cart-*"});
   CHECK(checkout.timeout_ms == 600'000);
+  CHECK(checkout.memory_bytes == std::uint64_t{128} << 20U);
   CHECK(checkout.restart == RestartPolicy::always);
   CHECK(checkout.budget == RestartBudget{7, 90'000});
   CHECK(checkout.shm == ShmAccess::deny);
@@ -104,6 +106,7 @@ TEST_CASE("what a file leaves out has the default of the structs") {
   CHECK(plain.budget == RestartBudget{5, 60'000});
   CHECK(plain.shm == ShmAccess::automatic);
   CHECK_FALSE(plain.timeout_ms.has_value());
+  CHECK_FALSE(plain.memory_bytes.has_value());
   CHECK_FALSE(plain.cwd.has_value());
   CHECK(suite->director.ring_records == 1'048'576);
 }
@@ -111,12 +114,12 @@ TEST_CASE("what a file leaves out has the default of the structs") {
 TEST_CASE("every value keeps its place for errors that are found later") {
   const Suite suite = full_suite();
   const BlockSpec& cart = suite.blocks[1];
-  CHECK(cart.where.self == SourceLocation{13, 8});
-  CHECK(cart.where.at("quota") == SourceLocation{16, 9});
-  CHECK(cart.where.at("grants.report") == SourceLocation{25, 29});
+  CHECK(cart.where.self == SourceLocation{14, 8});
+  CHECK(cart.where.at("quota") == SourceLocation{17, 9});
+  CHECK(cart.where.at("grants.report") == SourceLocation{26, 29});
   CHECK(cart.where.at("from") == cart.where.self);
-  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{52, 32});
-  CHECK(suite.guards[0].where.at("when") == SourceLocation{63, 8});
+  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{54, 32});
+  CHECK(suite.guards[0].where.at("when") == SourceLocation{65, 8});
 }
 
 TEST_CASE("what cannot be read is named with its line and column") {
@@ -168,6 +171,7 @@ TEST_CASE("values of a wrong type, unit, range or word are named with their line
       {b + "audit = @\"all\"\n", "audit must be"},
       {b + "on_full_ring = @\"drop\"\n", "on_full_ring must be"},
       {b + "enforce = @true\n", "enforce must be a text, not a boolean"},
+      {b + "at_start = @\"full\"\n", "at_start must be"},
       {b + "at_end = @\"keep\"\n", "at_end must be"},
       {b + "at_limit = @\"evict\"\n", "at_limit must be"},
       {b + "heir = @1.5\n", "heir must be a text, not a float"},

@@ -112,6 +112,7 @@ class TemporaryFolder {
 inline const std::string kFullSuite = R"(schema = 1
 [suite]
 name = "shop"
+memory = "1GiB"
 
 [director]
 ring_records = 65536
@@ -159,6 +160,7 @@ user = "shop"
 paths = { read = ["data/"], write = ["out", "/var/tmp/x/../shop"] }
 may_create = ["cart-*"]
 timeout = "10m"
+memory = "128MiB"
 restart = "always"
 budget = { count = 7, within = "90s" }
 shm = "deny"

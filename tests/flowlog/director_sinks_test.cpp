@@ -41,6 +41,24 @@ TEST_CASE("what the director calls stands in the log, over a restart of the dire
   CHECK(report->notes == 2 + 1 + 2 + 1);
 }
 
+TEST_CASE("what was drained says which opens are used") {
+  TemporaryFolder folder;
+  FakeWorker worker(256);
+  FlowLogSink sink({config_in(folder), OnFullDisk::wait}, nullptr);
+  REQUIRE(sink.begin({9}));
+  sink.worker_added({WorkerId{3}, worker.segment(), worker.ring_records()}, "s");
+  sink.block_opened(WorkerId{3}, 1, BlockId{7}, Generation{1}, "cart");
+  sink.block_opened(WorkerId{3}, 2, BlockId{8}, Generation{1}, "other");
+  CHECK_FALSE(sink.take_used(WorkerId{3}, 1));
+  worker.writer(0).push(cell(Op::get, 0, 1));
+  sink.drain_fully(WorkerId{3});
+  CHECK_FALSE(sink.take_used(WorkerId{3}, 2));
+  CHECK(sink.take_used(WorkerId{3}, 1));
+  CHECK_FALSE(sink.take_used(WorkerId{3}, 1));
+  CHECK(sink.take_used(WorkerId{4}, 1));  // nobody looks there
+  sink.worker_removed(WorkerId{3});
+}
+
 TEST_CASE("a log that cannot be opened costs the records, never the director") {
   FlowLogConfig config;
   config.log.folder = "/nowhere/at/all";

@@ -27,7 +27,10 @@ void read(Scene& scene, segment::HazardSlot& hazard, Input& input) {
   Copy copy;
   switch (how % 7) {
     case 0:
-      (void)segment::lookup_at_rest(scene.memory(), key, copy);
+      (void)segment::lookup_at_rest(scene.memory(), key, [&](const segment::SlotView& hit) {
+        copy(hit);
+        return true;
+      });
       break;
     case 1:
       (void)segment::lookup(scene.memory(), key, nullptr, view, copy);

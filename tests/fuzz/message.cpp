@@ -89,12 +89,17 @@ class System {
         .registry = *registry_,
         .key = key_,
         .may_create = [](std::string_view, std::string_view name) { return name != "denied"; },
+        .blocks_of_flow = [](const Scope&) { return std::vector<BlockRequest>(); },
         .makes_scopes = true,
         .started_as = [](const Client&) { return std::nullopt; },
         .launched = [](WorkerId) { return std::nullopt; },
         .on_attached = [](Client&, WorkerId) {},
         .end_worker = [this](WorkerId id, std::string_view why) { registry_->end_worker(id, why); },
         .end_scope = [](ScopeId) { return Result<void>(); },
+        .start_script = [](const StartRequest& request) -> Result<std::string> {
+          return request.script;
+        },
+        .script_status = [](const std::string&, std::uint64_t) { return StartStatus{}; },
         .stop = [] {}};
   }
 

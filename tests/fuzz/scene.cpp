@@ -64,7 +64,9 @@ segment::Outcome Scene::apply(std::string_view key, const Mutation& mutation) {
     memory.lane(lane).ring_drained.store(memory.lane(lane).ring_written.load(kRelaxed), kRelaxed);
   }
   const bool record = ring_->has_room(segment::Writer::cells_needed(key.size()));
-  return writer_->apply(key_of(key), mutation, active(), record, 1'000);
+  segment::Outcome outcome;
+  writer_->apply(key_of(key), mutation, active(), record, 1'000, outcome);
+  return outcome;
 }
 
 segment::Outcome Scene::put(std::string_view key, std::string_view value, Op op) {

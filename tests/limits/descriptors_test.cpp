@@ -176,6 +176,29 @@ TEST_CASE("a worker without descriptors is told so, and its blocks stay usable")
   stage.check_in_order(0);
 }
 
+// A read-only one could be opened for writing through /proc.
+TEST_CASE("a worker keeps no descriptor of what it has mapped") {
+  Stage stage;
+  stage.create("cart", std::uint64_t{1} << 20U);
+  Process worker([place = stage.place("main")](Link& link) {
+    auto session = Session::attach(place);
+    auto cart = session ? session->open("cart", AccessMode::read) : tl::unexpected(session.error());
+    if (!cart || code(cart->get<std::int64_t>("k")) != Errc::not_found) return 1;
+    link.say("ready");
+    (void)link.hear();
+    return 0;
+  });
+  REQUIRE(worker.read_line() == "ready");
+  const std::string folder = "/proc/" + std::to_string(worker.pid()) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string target = std::filesystem::read_symlink(entry.path());
+    CHECK(target.find("/dev/shm/") == std::string::npos);
+  }
+  worker.tell('g');
+  CHECK(worker.wait() == 0);
+  stage.check_in_order(0);
+}
+
 TEST_CASE("no process can be started: it is said, counted and tried again") {
   run_hidden("[.no-processes]", [] {
     // The kernel counts no processes of root.

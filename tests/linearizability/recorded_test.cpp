@@ -17,17 +17,20 @@ constexpr std::uint32_t kKeysPerClass = 2;
 constexpr std::size_t kMostCalls = 20'000;  // of a history that is searched
 
 // A read that returns what another one had seen before it, though a third had seen more by then.
-// Nothing when the history has no such reads.
-std::optional<std::vector<Done>> with_stale_read(const std::vector<Done>& calls) {
+// Nothing when the history has no such reads. A text that was overwritten never comes back, so the
+// stale one is not told its version; a touch leaves the text as it was, and is no such change. A
+// counter may have the same sum again after it was erased: only its version shows it as stale.
+std::optional<std::vector<Done>> with_stale_read(const std::vector<Done>& calls, bool is_counter) {
   const auto is_hit = [](const Done& done) { return done.has_value; };
   const auto first = std::find_if(calls.begin(), calls.end(), is_hit);
   if (first == calls.end()) return std::nullopt;
   for (const Done& newer : calls) {
     if (!is_hit(newer) || newer.version <= first->version) continue;
+    if (!is_counter && newer.seen == first->seen) continue;
     for (std::size_t i = 0; i < calls.size(); ++i) {
       if (!is_hit(calls[i]) || calls[i].start_ns <= newer.end_ns) continue;
       std::vector<Done> stale = calls;
-      stale[i].version = 0;
+      stale[i].version = is_counter ? first->version : 0;
       stale[i].seen = first->seen;
       stale[i].bytes = first->bytes;
       return stale;
@@ -49,7 +52,8 @@ struct Searched {
     ++histories;
     calls += calls_of_key.size();
     const EntryModel model{is_counter};
-    if (const auto stale = spoiled < 20 ? with_stale_read(calls_of_key) : std::nullopt) {
+    if (const auto stale =
+            spoiled < 20 ? with_stale_read(calls_of_key, is_counter) : std::nullopt) {
       ++spoiled;
       if (Checker(model, *stale).run(state)) ++spoiled_unseen;
     }
@@ -64,6 +68,7 @@ struct Searched {
 TEST_CASE("what workers saw of a few keys is linearizable, whoever was killed") {
   Searched searched;
   torture::RunOptions options;
+  options.moves = false;  // the model knows no rollback
   options.kills = 150;
   options.seconds = 8;
   options.seed = std::random_device{}();

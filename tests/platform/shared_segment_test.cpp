@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include "child.hpp"
 #include "platform/bus_guard.hpp"
+#include "platform/unique_fd.hpp"
 
 using namespace sessionblocks;
 using namespace sessionblocks::platform;
@@ -90,6 +92,15 @@ TEST_CASE("a segment outlives its creator's handle, is listed, adopted and remov
   CHECK(adopted->status()->links == 0);
   CHECK(SharedSegment::unlink(name.name).error() == Errc::not_found);
   CHECK(SharedSegment::adopt(name.name).error() == Errc::not_found);
+}
+
+TEST_CASE("a lock that a holder of a descriptor took keeps nobody from adopting") {
+  const test::NameRemover name{test::unique_name("locked")};
+  REQUIRE(SharedSegment::create(name.name, 4096));
+  const UniqueFd holder(::open(("/dev/shm/" + name.name).c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(holder);
+  REQUIRE(::flock(holder.get(), LOCK_EX | LOCK_NB) == 0);
+  CHECK(SharedSegment::adopt(name.name));
 }
 
 TEST_CASE("adopting closes what a holder of a descriptor opened to others, and refuses strangers") {

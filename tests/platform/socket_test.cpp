@@ -153,6 +153,17 @@ TEST_CASE("descriptors are refused also before the connection was accepted") {
   CHECK(send_descriptors(client->fd(), 1) == -1);
 }
 
+TEST_CASE("who receives data only gets no descriptor, also where the kernel lets one be sent") {
+  Pair pair;
+  const int before = open_descriptors();
+  REQUIRE(send_descriptors(pair.server.fd(), 1) == 1);  // a client has not forbidden it
+  const auto received = pair.client.receive_data_only(pair.buffer);
+  REQUIRE(received);
+  CHECK(received->bytes == 1);
+  CHECK_FALSE(received->descriptor);
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a message with two descriptors is malformed and both are closed") {
   Pair pair;
   const int before = open_descriptors();

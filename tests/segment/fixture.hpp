@@ -97,7 +97,9 @@ struct Thread {
     if (!ring.has_room(Writer::cells_needed(key.size()))) {
       lane.ring_drained.store(ring.next());  // the test reads rings only where it says so
     }
-    return writer.apply(key_of(key), mutation, System::active(), true, now_ms);
+    Outcome outcome;
+    writer.apply(key_of(key), mutation, System::active(), true, now_ms, outcome);
+    return outcome;
   }
   Outcome put(std::string_view key, std::string_view value, Op op = Op::put) {
     Mutation mutation;

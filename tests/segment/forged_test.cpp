@@ -38,7 +38,7 @@ struct Forger {
     intent.fresh_gen.store(
         layout::make_gen(layout::make_incarnation(900, 1), layout::NodeState::in_use));
     intent.old.store(old);
-    intent.old_gen.store(gen_at(old));
+    intent.old_gen.store(old == 0 ? 0 : gen_at(old));
     intent.key_id.store(key_id);
     intent.version.store(version);
     intent.op.store(intent.done.load() + 1);
@@ -116,6 +116,28 @@ TEST_CASE_METHOD(Forger, "an intent that names no place of a node, no gen or no 
   CAPTURE(damage);
   CHECK(forger.recover().forged == 1);
   CHECK(get(system.memory, "token")->value == "secret");
+}
+
+TEST_CASE_METHOD(Forger, "a user's bytes that look like a gen are no gen, where no chunk begins") {
+  // The value holds, at a place where nodes of other classes may begin, what the intent names.
+  const layout::Gen gen =
+      layout::make_gen(layout::make_incarnation(900, 1), layout::NodeState::in_use);
+  std::string value(200, 'v');
+  for (std::size_t at = 0; at + sizeof gen <= value.size(); at += sizeof gen) {
+    std::memcpy(value.data() + at, &gen, sizeof gen);
+  }
+  REQUIRE(writer.put("token", value).code == Errc{});
+  const std::uint64_t node = node_of("token");
+  for (std::uint64_t at = node + 80; at + 16 < node + 64 + value.size(); at += 16) {
+    CAPTURE(at - node);
+    CHECK(system.memory.node(at)->gen.load() == gen);
+    CHECK_FALSE(system.memory.authentic_gen(at));
+    forge(0, 1, 1);
+    intent.fresh.store(at);
+    (void)forger.recover();
+    REQUIRE(get(system.memory, "token")->value == value);
+  }
+  CHECK(system.memory.authentic_gen(node) == gen_at(node));
 }
 
 TEST_CASE_METHOD(Forger, "a side intent that calls a page of chunks a run is forged") {

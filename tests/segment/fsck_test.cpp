@@ -264,7 +264,7 @@ TEST_CASE("fsck names exactly the word of a node that was damaged") {
     CHECK(s.names() == Set{"node-version"});
   }
   SECTION("stamp") {
-    node.stamp.store(99);
+    node.stamp.store(sessionblocks::layout::Stamp{99, 0}.pack());
     CHECK(s.names() == Set{"node-stamp"});
   }
   SECTION("commit mark") {

@@ -2,6 +2,7 @@
 #include "core/crash_point.hpp"
 #include "fixture.hpp"
 #include "segment/fsck.hpp"
+#include "segment/waiters.hpp"
 
 using namespace sessionblocks;
 using namespace sessionblocks::segment;
@@ -54,5 +55,29 @@ TEST_CASE("recovery takes no page that the living gave back and took again while
   for (const Finding& finding : fsck(system.memory)) {
     FAIL_CHECK(name(finding.invariant) << ": " << finding.text);
   }
+}
+
+TEST_CASE("recovery wakes who waits for a change that the dead one committed") {
+  struct Death {};
+  System system;
+  Worker dead(system, 1);
+  {
+    Thread thread(dead, 0);
+    REQUIRE(thread.put("token", "old").code == Errc{});
+    crash_hook() = [](const char* label) {
+      if (std::string_view(label) == "write.committed") throw Death{};
+    };
+    CHECK_THROWS_AS(thread.put("token", "new"), Death);
+    crash_hook() = nullptr;
+  }
+  SlotView view;
+  REQUIRE(lookup(system.memory, key_of("token"), nullptr, view, [](const SlotView&) {}) ==
+          Found::hit);
+  auto& flag = waiter_flag(system.readers_segment(), view.index);
+  flag.store(1);  // asleep since before the commit
+  const RecoveryReport report = dead.recover();
+  CHECK(report.committed == 1);
+  CHECK(flag.load() == 0);
+  CHECK(get(system.memory, "token")->value == "new");
 }
 #endif

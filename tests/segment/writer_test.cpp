@@ -122,6 +122,26 @@ TEST_CASE("a worker reuses what another, idle one freed when the block is full")
   for (const auto& key : keys) REQUIRE(eraser.put(key, std::string(480, 'x')).code == Errc{});
 }
 
+TEST_CASE("a hint alone frees nothing: a thief may just have taken the chunk that it names") {
+  System system(1 << 20);
+  Worker worker(system, 1);
+  Thread thread(worker, 0);
+  std::vector<std::string> keys;
+  for (int i = 0; thread.put("key" + std::to_string(i), std::string(500, 'v')).code == Errc{};
+       ++i) {
+    keys.push_back("key" + std::to_string(i));
+  }
+  for (std::uint64_t page = 0; page < system.memory.page_count(); ++page) {
+    for (auto& hints : system.memory.descriptor(page).freed_hints) hints.store(~std::uint64_t{0});
+  }
+  CHECK(thread.put("more", std::string(500, 'm')).code == Errc::out_of_memory);
+  for (const auto& key : keys) {
+    const auto got = get(system.memory, key);
+    REQUIRE(got);
+    REQUIRE(got->value == std::string(500, 'v'));
+  }
+}
+
 TEST_CASE("several threads increment one counter through growth, and no increment is lost") {
   System system(64 << 20);
   Worker worker(system, 1);

@@ -102,7 +102,12 @@ TEST_CASE("an error travels with its code, and its context or its number") {
   CHECK(error_of(named).code() == Errc::denied);
   CHECK(error_of(named).context() == "open cart");
   CHECK(error_of(error_reply(6, Error(Errc::conflict, std::uint64_t{9}))).version() == 9);
+  for (unsigned code = 1; errc_name(static_cast<Errc>(code)) != "unknown"; ++code) {
+    CHECK(error_of(error_reply(7, Error(static_cast<Errc>(code)))) == static_cast<Errc>(code));
+  }
   CHECK(error_of({{"error", 60'000}}).code() == Errc::malformed);
+  CHECK(error_of({{"error", 65'537}}).code() == Errc::malformed);
+  CHECK(error_of({{"error", 0}}).code() == Errc::malformed);
   CHECK(error_of({{"error", "x"}}).code() == Errc::malformed);
 }
 

@@ -61,8 +61,9 @@ Stage::Stage(StageOptions options) : root_(around_.system()) {
     words_.push_back(file.native());
   }
   const std::vector<std::string> usual = {"--system", around_.system(), "--runtime-dir",
-                                          around_.runtime().native(), "-v"};
+                                          around_.runtime().native()};
   words_.insert(words_.end(), usual.begin(), usual.end());
+  if (options.is_verbose) words_.emplace_back("-v");
   words_.insert(words_.end(), options.more.begin(), options.more.end());
   REQUIRE(start_director(options.limits) == 0);
 }

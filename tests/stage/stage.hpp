@@ -22,6 +22,7 @@ struct StageOptions {
   Limits limits;      // of the director
   std::string suite;  // what follows [suite] in a suite file; empty: no suite
   std::string verb = "serve";
+  bool is_verbose = true;
   std::vector<std::string> more;  // further words of its command line
 };
 

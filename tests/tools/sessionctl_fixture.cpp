@@ -82,14 +82,17 @@ DirectedSystem::~DirectedSystem() {
   for (const std::string& name : segments()) ::unlink(("/dev/shm/" + name).c_str());
 }
 
-void DirectedSystem::start(const std::string& verb) {
+void DirectedSystem::start(const std::string& verb, const std::vector<std::string>& more) {
   int ends[2] = {};
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   director_ = ::fork();
   if (director_ == 0) {
     ::dup2(ends[1], 2);
-    become({FLOWDIRECTOR, verb, suite_file(), "--system", name_, "--runtime-dir",
-            runtime().native(), "--grace-ms", "1000"});
+    std::vector<std::string> words = {FLOWDIRECTOR,       verb,         suite_file(),
+                                      "--system",         name_,        "--runtime-dir",
+                                      runtime().native(), "--grace-ms", "1000"};
+    words.insert(words.end(), more.begin(), more.end());
+    become(words);
   }
   ::close(ends[1]);
   director_output_ = ends[0];
@@ -115,6 +118,23 @@ int DirectedSystem::wait() {
 void DirectedSystem::kill_director() {
   ::kill(director_, SIGKILL);
   wait();
+}
+
+int DirectedSystem::stop_director() {
+  ::kill(director_, SIGTERM);
+  return wait();
+}
+
+void DirectedSystem::pause_director() {
+  ::kill(director_, SIGSTOP);
+  int status = 0;
+  if (::waitpid(director_, &status, WUNTRACED) != director_ || !WIFSTOPPED(status)) {
+    throw std::runtime_error("it does not stop");
+  }
+}
+
+void DirectedSystem::resume_director() {
+  ::kill(director_, SIGCONT);
 }
 
 Outcome DirectedSystem::ctl(std::vector<std::string> arguments, std::string_view input) const {

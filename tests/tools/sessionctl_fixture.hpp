@@ -32,10 +32,14 @@ class DirectedSystem {
   DirectedSystem& operator=(const DirectedSystem&) = delete;
 
   // `verb` is serve or run. serve: returns once the director says that it directs.
-  void start(const std::string& verb = "serve");
+  // `more`: further arguments of flowdirector.
+  void start(const std::string& verb = "serve", const std::vector<std::string>& more = {});
   // Waits for the end of the director; its exit code, or 128 + signal.
   int wait();
-  void kill_director();  // SIGKILL, and reaps it
+  void kill_director();    // SIGKILL, and reaps it
+  int stop_director();     // SIGTERM, and waits; its exit code
+  void pause_director();   // SIGSTOP, and waits until it has stopped
+  void resume_director();  // SIGCONT
 
   // sessionctl with --system and --runtime-dir, and `input` at its stdin.
   Outcome ctl(std::vector<std::string> arguments, std::string_view input = {}) const;

@@ -32,6 +32,10 @@ enum class LifeEnd : std::uint8_t { killed = 0, in_order = 1, crashed = 2 };
 struct JournalEntry {
   std::uint64_t start_ns;
   std::uint64_t end_ns;
+  // By the coarse clock, as the store reads it: it may lag behind the other by as long as the
+  // processor that moves it is kept from running. For what expires.
+  std::uint64_t start_ms;
+  std::uint64_t end_ms;
   std::uint64_t version;   // that the call returned; 0: it returns none
   std::uint64_t written;   // identity of the stamp that it writes
   std::uint64_t seen;      // content that was read (stamp.hpp), a sum, or a size
@@ -43,7 +47,7 @@ struct JournalEntry {
   std::uint8_t act;       // Op or Act
   std::uint8_t torn;      // 1: the bytes that were read are no value that anybody writes
 };
-static_assert(sizeof(JournalEntry) == 64);
+static_assert(sizeof(JournalEntry) == 80);
 
 struct Journal {
   alignas(64) std::atomic<std::uint64_t> begun;

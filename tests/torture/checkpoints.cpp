@@ -13,12 +13,8 @@ constexpr std::uint32_t kPassingWatched = 400;  // of the many keys that come an
 
 CheckpointTaker::CheckpointTaker(System& system, const KeySet& keys, std::uint64_t seed,
                                  Complain complain)
-    : system_(system),
-      keys_(keys),
-      random_(seed),
-      complain_(std::move(complain)),
-      mapped_(system.block()),
-      memory_(mapped_.block.data(), mapped_.block.size(), mapped_.reserved.get(), {}) {
+    : system_(system), keys_(keys), random_(seed), complain_(std::move(complain)) {
+  generation_changed(0);
   const KeySet::Range passing = keys_.all(KeyClass::passing);
   for (std::uint32_t key = 0; key < keys_.size(); ++key) {
     const bool passes = key >= passing.first && key - passing.first < passing.count;
@@ -51,6 +47,32 @@ void CheckpointTaker::at_rest(const std::vector<FoundEntry>& entries) {
   }
   read(*now);
   check_order();
+}
+
+void CheckpointTaker::generation_changed(std::uint64_t last_instant) {
+  mapped_ = system_.block();
+  // Writers are ahead of a director that makes a copy: who reads needs their pages, too.
+  memory_.emplace(mapped_.block.data(), mapped_.block.size(), mapped_.reserved.get(),
+                  mapped_.populate);
+  std::erase_if(held_, [&](const Held& held) { return held.instant > last_instant; });
+  // What had expired when a checkpoint was taken is not there for it, and is not taken along.
+  for (Held& held : held_) {
+    std::erase_if(held.shown,
+                  [&](const auto& one) { return keys_.class_of(one.first) == KeyClass::expiring; });
+  }
+}
+
+std::map<std::uint32_t, CheckpointTaker::Shown> CheckpointTaker::show(std::uint64_t instant) {
+  std::map<std::uint32_t, Shown> all;
+  for (const std::uint32_t key : watched_) {
+    const auto shown = look(key, instant);
+    if (!shown) {
+      complain_("an instant cannot be read at " + keys_.name(key));
+      break;
+    }
+    all[key] = *shown;
+  }
+  return all;
 }
 
 void CheckpointTaker::release_all() {
@@ -103,7 +125,7 @@ std::optional<CheckpointTaker::Shown> CheckpointTaker::look(std::uint32_t key,
   const auto bytes = std::as_bytes(std::span(name));
   const segment::KeyView view{
       bytes.data(), static_cast<std::uint32_t>(bytes.size()),
-      segment::hash_key(bytes.data(), bytes.size(), memory_.header().hash_seed)};
+      segment::hash_key(bytes.data(), bytes.size(), memory_->header().hash_seed)};
   Shown shown;
   const auto copy = [&](const segment::Version& version) {
     shown = {};
@@ -114,7 +136,7 @@ std::optional<CheckpointTaker::Shown> CheckpointTaker::look(std::uint32_t key,
              reinterpret_cast<const std::byte*>(version.node) + version.shape.value_at(),
              shown.bytes.size());
   };
-  const segment::Found found = segment::lookup_at(memory_, view, instant, nullptr, copy);
+  const segment::Found found = segment::lookup_at(*memory_, view, instant, nullptr, copy);
   if (found == segment::Found::corrupt) return std::nullopt;
   if (found == segment::Found::absent) shown = {};
   return shown;

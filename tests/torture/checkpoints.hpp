@@ -26,19 +26,24 @@ class CheckpointTaker {
   void turn();
   // Nobody works: every checkpoint is read, and one is taken that must show `entries`.
   void at_rest(const std::vector<FoundEntry>& entries);
+  // Another generation took over, with the checkpoints up to this instant.
+  void generation_changed(std::uint64_t last_instant);
   // Of the block's end: nothing stays pinned.
   void release_all();
 
   [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
   [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
 
- private:
   // What a checkpoint shows of one key; version 0: nothing.
   struct Shown {
     std::uint64_t version = 0;
     std::string bytes;
     friend bool operator==(const Shown&, const Shown&) = default;
   };
+  // Of the keys that are watched.
+  [[nodiscard]] std::map<std::uint32_t, Shown> show(std::uint64_t instant);
+
+ private:
   struct Held {
     std::string name;
     std::uint64_t instant = 0;
@@ -56,7 +61,7 @@ class CheckpointTaker {
   std::mt19937_64 random_;
   Complain complain_;
   director::BlockMemory mapped_;
-  segment::BlockMemory memory_;
+  std::optional<segment::BlockMemory> memory_;
   std::deque<Held> held_;
   std::vector<std::uint32_t> watched_;
   std::uint64_t taken_ = 0;

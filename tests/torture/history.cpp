@@ -12,9 +12,6 @@ namespace sessionblocks::torture {
 namespace {
 
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-// The coarse clock stands still for some ms, and an expiry is a ms exactly.
-constexpr std::uint64_t kCoarseMs = 12;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 class KeyCheck {
  public:
@@ -77,23 +74,43 @@ class KeyCheck {
   }
 
   void apply(const Done& change) {
-    const KeyState& before = states_.back();
+    const KeyState before = states_.back();
     if (change.version == before.version) {
       fault(change, "two changes have this version");
-    } else if (before.is_live ? change.version != before.version + 1
-                              : change.version < before.version) {
+    } else if (follows_directly(change, before) ? change.version != before.version + 1
+                                                : change.version < before.version) {
       fault(change, "does not follow on version " + std::to_string(before.version));
     }
-    const bool there = before.may_be_there(change.start_ns) && finds_entry(change, before);
-    KeyState after = is_erase(change) ? KeyState{} : made(change, before, there);
+    KeyState after = change.back != nullptr ? brought_back(change) : done_to(change, before);
     after.version = change.version;
     after.is_live = !is_erase(change);
-    if (!change.was_cut_off) heard(change, before, after);
+    after.may_be_left_behind = before.may_be_left_behind;
+    if (!change.was_cut_off && change.back == nullptr) heard(change, before, after);
     if (change.value_bytes != after.bytes) {
       fault(change, "the log says " + std::to_string(change.value_bytes) + " bytes, it made " +
                         std::to_string(after.bytes));
     }
     states_.push_back(after);
+  }
+
+  static bool follows_directly(const Done& change, const KeyState& before) {
+    if (change.back != nullptr) return false;
+    const bool may_have_gone = before.may_be_left_behind && before.may_be_gone(change.end_ms);
+    return before.is_live && !may_have_gone;
+  }
+  [[nodiscard]] KeyState done_to(const Done& change, const KeyState& before) const {
+    const bool there = before.may_be_there(change.start_ms) && finds_entry(change, before);
+    return is_erase(change) ? KeyState{} : made(change, before, there);
+  }
+  [[nodiscard]] KeyState brought_back(const Done& change) const {
+    const KeyState& back = *change.back;
+    if (!is_erase(change) && !back.is_live) {
+      fault(change, "the rollback brought back what was not there");
+    }
+    if (is_erase(change) && !back.may_be_gone(change.end_ms)) {
+      fault(change, "the rollback took away what was there");
+    }
+    return is_erase(change) ? KeyState{} : back;
   }
 
   static bool is_erase(const Done& change) {
@@ -104,11 +121,11 @@ class KeyCheck {
   [[nodiscard]] bool finds_entry(const Done& change, const KeyState& before) const {
     switch (change.op) {
       case Op::add:
-        if (!before.may_be_gone(change.end_ns)) fault(change, "added what was there");
+        if (!before.may_be_gone(change.end_ms)) fault(change, "added what was there");
         return false;
       case Op::append:
         if (change.value_bytes != change.bytes) return true;
-        if (!before.may_be_gone(change.end_ns)) fault(change, "forgot what was there");
+        if (!before.may_be_gone(change.end_ms)) fault(change, "forgot what was there");
         return false;
       case Op::compare_and_set:
         if (change.argument != before.version) {
@@ -151,14 +168,13 @@ class KeyCheck {
     }
     after.expires_first_ms = after.expires_last_ms = 0;
     if (change.ttl_ms != 0) {
-      const std::uint64_t start_ms = change.start_ns / kNsPerMs;
-      after.expires_first_ms = (start_ms > kCoarseMs ? start_ms - kCoarseMs : 1) + change.ttl_ms;
-      after.expires_last_ms = change.end_ns / kNsPerMs + 1 + change.ttl_ms;
+      after.expires_first_ms = change.start_ms + change.ttl_ms;
+      after.expires_last_ms = change.end_ms + change.ttl_ms;
     }
     return after;
   }
   void must_be_there(const Done& change, const KeyState& before) const {
-    if (!before.may_be_there(change.start_ns)) fault(change, "changed what was not there");
+    if (!before.may_be_there(change.start_ms)) fault(change, "changed what was not there");
   }
 
   // What its caller was told.
@@ -178,7 +194,10 @@ class KeyCheck {
     if (says_nothing(read)) return;
     const std::size_t at = index_of(read);
     if (at == kUnknown) {
-      if (read.version != 0) return fault(read, "nobody wrote this version");
+      // A rollback gives what is not there a version that nothing of before it had.
+      const bool is_raised = read.outcome == static_cast<std::uint16_t>(Errc::not_found) &&
+                             states_.front().may_be_left_behind;
+      if (read.version != 0 && !is_raised) return fault(read, "nobody wrote this version");
       if (read.outcome == 0) return fault(read, "a hit without a version");
       if (!is_gone_for(read)) fault(read, "not found, and it was there all the time");
       return;
@@ -189,10 +208,10 @@ class KeyCheck {
     const auto outcome = static_cast<Errc>(read.outcome);
     const bool says_gone = outcome == Errc::not_found;
     if (says_gone) {
-      if (!state.may_be_gone(read.end_ns)) fault(read, "not found, and this version is an entry");
+      if (!state.may_be_gone(read.end_ms)) fault(read, "not found, and this version is an entry");
       return;
     }
-    if (!state.may_be_there(read.start_ns)) return fault(read, "saw what was erased or expired");
+    if (!state.may_be_there(read.start_ms)) return fault(read, "saw what was erased or expired");
     if (outcome == Errc::conflict && read.op == Op::compare_and_set &&
         read.argument == state.version) {
       fault(read, "a conflict with the version that it expected");
@@ -211,7 +230,7 @@ class KeyCheck {
     for (std::size_t at = 0; at < states_.size(); ++at) {
       if (at > 0 && changes_[at - 1].start_ns > read.end_ns) return false;
       const bool was_over = at + 1 < earliest_end_.size() && earliest_end_[at + 1] < read.start_ns;
-      if (!was_over && states_[at].may_be_gone(read.end_ns)) return true;
+      if (!was_over && states_[at].may_be_gone(read.end_ms)) return true;
     }
     return false;
   }
@@ -226,12 +245,12 @@ class KeyCheck {
 
 }  // namespace
 
-bool KeyState::may_be_there(std::uint64_t start_ns) const noexcept {
-  return is_live && (expires_last_ms == 0 || expires_last_ms + kCoarseMs > start_ns / kNsPerMs);
+bool KeyState::may_be_there(std::uint64_t start_ms) const noexcept {
+  return is_live && (expires_last_ms == 0 || expires_last_ms > start_ms);
 }
 
-bool KeyState::may_be_gone(std::uint64_t end_ns) const noexcept {
-  return !is_live || (expires_last_ms != 0 && expires_first_ms <= end_ns / kNsPerMs);
+bool KeyState::may_be_gone(std::uint64_t end_ms) const noexcept {
+  return !is_live || (expires_last_ms != 0 && expires_first_ms <= end_ms);
 }
 
 void check_key(const std::string& name, bool is_counter, KeyState& state, std::vector<Done>& done,
@@ -243,6 +262,7 @@ void check_key(const std::string& name, bool is_counter, KeyState& state, std::v
 
 std::string describe(const Done& done) {
   std::string text = "slot " + std::to_string(done.slot) + " life " + std::to_string(done.life);
+  if (done.back != nullptr) text = "rolled back";
   text.append(" ").append(word(done.op)).append(" version ").append(std::to_string(done.version));
   if (done.outcome != 0) {
     text.append(" (").append(errc_name(static_cast<Errc>(done.outcome))).append(")");

@@ -18,10 +18,14 @@
 
 namespace sessionblocks::torture {
 
+struct KeyState;
+
 // One operation that was done.
 struct Done {
   std::uint64_t start_ns = 0;
-  std::uint64_t end_ns = 0;   // of one that was cut off: when its process had died
+  std::uint64_t end_ns = 0;    // of one that was cut off: when its process had died
+  std::uint64_t start_ms = 0;  // the same by the coarse clock
+  std::uint64_t end_ms = 0;
   std::uint64_t version = 0;  // that it made or saw; 0: the key was not there at all
   std::uint64_t written = 0;  // as in JournalEntry
   std::uint64_t seen = 0;
@@ -35,6 +39,7 @@ struct Done {
   bool was_cut_off = false;  // its caller never heard of it
   std::uint32_t slot = 0;
   std::uint32_t life = 0;
+  const KeyState* back = nullptr;  // a rollback, to this
 
   [[nodiscard]] bool changes() const noexcept {
     return outcome == 0 && op >= Op::put && op <= Op::get_and_erase;
@@ -50,10 +55,14 @@ struct KeyState {
   // Between these it expires, by the coarse clock in ms; 0: never.
   std::uint64_t expires_first_ms = 0;
   std::uint64_t expires_last_ms = 0;
+  // Once the block was rolled back: an entry that has expired may have been left behind, and the
+  // key's next version is any that is higher.
+  bool may_be_left_behind = false;
 
-  // Whether it may count as there, or as gone, for who looks between these times.
-  [[nodiscard]] bool may_be_there(std::uint64_t start_ns) const noexcept;
-  [[nodiscard]] bool may_be_gone(std::uint64_t end_ns) const noexcept;
+  // Whether it may count as there, or as gone, for who looks between these times
+  // of the coarse clock.
+  [[nodiscard]] bool may_be_there(std::uint64_t start_ms) const noexcept;
+  [[nodiscard]] bool may_be_gone(std::uint64_t end_ms) const noexcept;
 };
 
 using Complain = std::function<void(const std::string&)>;

@@ -38,6 +38,11 @@ int report(const Run& run, const RunOptions& options) {
   std::printf("checkpoints: %llu taken, read %llu times\n",
               static_cast<unsigned long long>(run.checkpoints().taken()),
               static_cast<unsigned long long>(run.checkpoints().reads()));
+  const GenerationMaker& moves = run.generations();
+  std::printf("rollbacks: %llu, which changed %llu entries back; forks: %llu\n",
+              static_cast<unsigned long long>(moves.rollbacks()),
+              static_cast<unsigned long long>(moves.brought_back()),
+              static_cast<unsigned long long>(moves.forks()));
   std::printf("%s", run.latencies().c_str());
   if (oracle.violations() == 0) {
     std::printf("violations: 0\n");

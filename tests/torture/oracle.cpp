@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "platform/clock.hpp"
 #include "roles.hpp"
 #include "stamp.hpp"
 
@@ -103,6 +104,7 @@ void Oracle::judge(const std::vector<FoundEntry>& entries) {
     for (Life& life : lives_[slot]) match(slot, life);
     std::erase_if(lives_[slot], [](const Life& life) { return life.is_over; });
   }
+  match_director();
   for (const auto& [worker, records] : log_records_) {
     for (const Record& record : records) {
       complain("the log has a record that nobody knows of: worker " + std::to_string(worker) + " " +
@@ -111,15 +113,71 @@ void Oracle::judge(const std::vector<FoundEntry>& entries) {
     }
   }
   log_records_.clear();
+  const Complain complain_here = [this](const std::string& what) { complain(what); };
+  std::vector<InstantCheck> instants(instants_.begin(), instants_.end());
   for (std::uint32_t key = 0; key < keys_.size(); ++key) {
     std::vector<Done>& done = history_[key];
+    KeyState& state = states_[key];
+    if (rolled_back_ && !named_.contains(key)) {
+      check_untouched(keys_.name(key), *rolled_back_, key, state, done, complain_here);
+    }
+    state.may_be_left_behind = ever_rolled_back_;
+    for (InstantCheck& instant : instants) {
+      instant.look(key, keys_.name(key), state, done, complain_here);
+    }
     if (done.empty()) continue;
     if (on_history) on_history(key, done);
-    check_key(keys_.name(key), keys_.is_counter(key), states_[key], done,
-              [this](const std::string& what) { complain(what); });
+    check_key(keys_.name(key), keys_.is_counter(key), state, done, complain_here);
     done.clear();
   }
+  for (const InstantCheck& instant : instants) instant.end(complain_here);
+  instants_.clear();
+  rolled_back_.reset();
+  named_.clear();
   compare(entries);
+}
+
+void Oracle::know_director(std::uint32_t worker, std::uint32_t block) {
+  director_ = worker;
+  block_ = block;
+}
+
+void Oracle::rolled_back(const RolledBack& event) {
+  rolled_back_ = event;
+  ever_rolled_back_ = true;
+}
+
+void Oracle::showed(Instant instant) {
+  instants_.push_back(std::move(instant));
+}
+
+// The director's own records are those of its rollback.
+void Oracle::match_director() {
+  const auto records = log_records_.find(director_);
+  if (records == log_records_.end()) return;
+  for (const Record& record : records->second) {
+    const bool is_erase = record.op == Op::erase;
+    if (!rolled_back_ || (!is_erase && record.op != Op::put) || record.outcome != 0) {
+      complain(keys_.name(record.key) + ": the director says that it did " +
+               std::string(word(record.op)) + ", and was not asked to");
+      continue;
+    }
+    if (!named_.insert(record.key).second) {
+      complain(keys_.name(record.key) + ": rolled back twice at once");
+    }
+    ++brought_back_;
+    history_[record.key].push_back(
+        change_of(*rolled_back_, record.key, is_erase, record.version, record.value_bytes));
+  }
+  log_records_.erase(records);
+}
+
+// A write that another generation took over under says that it was refused; it was repeated there.
+void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry) {
+  while (!records.empty() && static_cast<Errc>(records.front().outcome) == Errc::gone &&
+         records.front().op == op_of(entry) && records.front().key == entry.key) {
+    records.pop_front();
+  }
 }
 
 void Oracle::read_log() {
@@ -138,6 +196,7 @@ void Oracle::read_log() {
     if (entry.kind != flowlog::EntryKind::record) continue;
     const flowlog::LogRecord& from = entry.record;
     if (from.op == Op::define_key || from.op == Op::drop) continue;
+    if (raw(from.block.block()) != block_) continue;  // a fork's
     const std::uint32_t key = from.has_key ? keys_.find(from.key) : KeySet::kNone;
     if (key == KeySet::kNone) {
       complain("the log has a record without one of our keys: \"" + from.key + "\" id " +
@@ -148,7 +207,7 @@ void Oracle::read_log() {
     Record record;
     record.version = from.version;
     record.key = key;
-    record.value_bytes = from.value_bytes;
+    record.value_bytes = from.key_inline ? 0 : from.value_bytes;  // those of the key
     record.outcome = from.outcome;
     record.op = from.op;
     records_ += from.count;
@@ -170,6 +229,7 @@ void Oracle::match(unsigned slot, Life& life) {
       unrecorded(slot, life, entry);
       continue;
     }
+    forget_refused(records, entry);
     const Record* record = records.empty() ? nullptr : &records.front();
     match_one(slot, life, entry, record);
     if (record != nullptr) records.pop_front();
@@ -237,6 +297,8 @@ void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, con
   done.op = op_of(entry);
   done.start_ns = entry.start_ns;
   done.end_ns = entry.end_ns;
+  done.start_ms = entry.start_ms;
+  done.end_ms = entry.end_ms;
   done.version = record.version;
   done.written = entry.written;
   done.seen = entry.seen;
@@ -283,7 +345,10 @@ void Oracle::compare(const std::vector<FoundEntry>& entries) {
     }
   }
   for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-    if (states_[key].is_live && !found[key]) {
+    const KeyState& state = states_[key];
+    const bool may_be_left_behind =
+        state.may_be_left_behind && state.may_be_gone(platform::monotonic_coarse_ms());
+    if (state.is_live && !found[key] && !may_be_left_behind) {
       complain(keys_.name(key) + ": version " + std::to_string(states_[key].version) +
                " was acknowledged or logged, and the block has no entry: lost");
     }

@@ -22,6 +22,7 @@
 #include "flowlog/log_reader.hpp"
 #include "history.hpp"
 #include "keys.hpp"
+#include "moves.hpp"
 
 namespace sessionblocks::torture {
 
@@ -42,6 +43,16 @@ class Oracle {
   void take();
   void judge(const std::vector<FoundEntry>& entries);
   void complain(const std::string& what);
+  // What the director did to the block since the last pause; it says so by this worker's lane. At
+  // most one rollback.
+  void know_director(std::uint32_t worker, std::uint32_t block);
+  void rolled_back(const RolledBack& event);
+  void showed(Instant instant);
+  // Of every key, as it was judged last.
+  [[nodiscard]] States states() const {
+    return std::make_shared<const std::vector<KeyState>>(states_);
+  }
+  [[nodiscard]] std::uint64_t brought_back() const noexcept { return brought_back_; }
   // The workers that live now, by their journals; nothing while one of the slots has none.
   [[nodiscard]] std::optional<std::set<std::uint32_t>> living() const;
 
@@ -83,6 +94,8 @@ class Oracle {
   void match_one(unsigned slot, const Life& life, const JournalEntry& entry, const Record* record);
   void add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record);
   void compare(const std::vector<FoundEntry>& entries);
+  void match_director();
+  void forget_refused(std::deque<Record>& records, const JournalEntry& entry);
 
   Board& board_;
   const KeySet& keys_;
@@ -93,6 +106,13 @@ class Oracle {
   std::map<std::uint32_t, std::deque<Record>> log_records_;  // by worker
   std::vector<KeyState> states_;
   std::vector<std::vector<Done>> history_;
+  std::uint32_t director_ = 0;
+  std::uint32_t block_ = 0;
+  std::optional<RolledBack> rolled_back_;
+  bool ever_rolled_back_ = false;
+  std::set<std::uint32_t> named_;  // keys that the director's records of it name
+  std::vector<Instant> instants_;
+  std::uint64_t brought_back_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t operations_ = 0;
   std::uint64_t records_ = 0;

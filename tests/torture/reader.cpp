@@ -66,6 +66,7 @@ Errc contains(Place& place, JournalEntry& entry) {
 }
 
 void scan(Place& place) {
+  const std::uint64_t start_ms = platform::monotonic_coarse_ms();
   const std::uint64_t start_ns = platform::monotonic_ns();
   static constexpr std::array kPrefixes = {"text/", "count/", "own", "brief/", "passing/", ""};
   const std::string prefix = kPrefixes[place.random() % kPrefixes.size()];
@@ -73,11 +74,13 @@ void scan(Place& place) {
     JournalEntry entry{};
     entry.act = static_cast<std::uint8_t>(Act::scanned);
     entry.start_ns = start_ns;
+    entry.start_ms = start_ms;
     entry.key = place.keys.find(view.key);
     entry.version = raw_version(view.version);
     take(entry, view.type == Type::integer, view.value);
     if (entry.key == KeySet::kNone || !view.key.starts_with(prefix)) entry.torn = 1;
     entry.end_ns = platform::monotonic_ns();
+    entry.end_ms = platform::monotonic_coarse_ms();
     place.recorder.add(entry);
     return place.board.pause.load(std::memory_order_relaxed) == 0;
   };

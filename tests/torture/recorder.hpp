@@ -34,6 +34,7 @@ inline JournalEntry note_of(Act act, std::uint64_t argument) {
   entry.act = static_cast<std::uint8_t>(act);
   entry.argument = argument;
   entry.start_ns = entry.end_ns = platform::monotonic_ns();
+  entry.start_ms = entry.end_ms = platform::monotonic_coarse_ms();
   return entry;
 }
 
@@ -57,12 +58,14 @@ class Recorder {
   }
   void begin_now(JournalEntry& entry) {
     stops_ = slot_.stops.load(std::memory_order_relaxed);
+    entry.start_ms = platform::monotonic_coarse_ms();
     entry.start_ns = platform::monotonic_ns();
     slot_.journal.begun.store(slot_.journal.ended.load(std::memory_order_relaxed) + 1,
                               std::memory_order_release);
   }
   void end(JournalEntry& entry, Errc outcome) {
     entry.end_ns = platform::monotonic_ns();
+    entry.end_ms = platform::monotonic_coarse_ms();
     entry.outcome = static_cast<std::uint16_t>(outcome);
     const bool undisturbed =
         stops_ % 2 == 0 && slot_.stops.load(std::memory_order_relaxed) == stops_;

@@ -60,6 +60,9 @@ Run::Run(const RunOptions& options)
   oracle_->on_history = options.on_history;
   checkpoints_ = std::make_unique<CheckpointTaker>(
       *system_, keys_, options.seed, [this](const std::string& what) { oracle_->complain(what); });
+  oracle_->know_director(system_->own_worker(), system_->block_id());
+  generations_ =
+      std::make_unique<GenerationMaker>(*system_, *oracle_, *checkpoints_, keys_, options.seed);
 }
 
 Run::~Run() {
@@ -108,6 +111,7 @@ void Run::work_until(std::uint64_t end_ns, std::uint64_t kills) {
       nap(std::chrono::microseconds(500));
       oracle_->take();
       checkpoints_->turn();
+      if (options_.moves) generations_->turn();
       now = platform::monotonic_ns();
       goes_on = now < end_ns && board_->kills.load() < kills;
       if (::waitpid(warden_, nullptr, WNOHANG) == warden_) {
@@ -159,6 +163,7 @@ void Run::look() {
   if (same_growth_ == kStandsStill) oracle_->complain("the index grows and does not get on");
   oracle_->judge(rest_.entries);
   checkpoints_->at_rest(rest_.entries);
+  if (options_.moves) generations_->at_rest();
 }
 
 void Run::end() {
@@ -180,6 +185,7 @@ void Run::end() {
   if (!system_->has_only({})) oracle_->complain("a worker that ended is not reclaimed");
   look();
   checkpoints_->release_all();
+  generations_->release_all();
   for (const std::string& name : system_->stop()) oracle_->complain("left in /dev/shm: " + name);
 }
 

@@ -7,6 +7,7 @@
 
 #include "board.hpp"
 #include "checkpoints.hpp"
+#include "generations.hpp"
 #include "oracle.hpp"
 #include "system.hpp"
 
@@ -17,6 +18,7 @@ struct RunOptions {
   std::uint64_t seconds = 0;  // the whole run; 0: as fast as the workers come up
   std::uint64_t seed = 1;
   std::uint32_t keys_per_class = 0;  // 0: the usual mix
+  bool moves = true;                 // rollbacks and forks
   SystemOptions system;
   std::function<void(std::uint32_t key, const std::vector<Done>& done)> on_history;
 };
@@ -35,6 +37,7 @@ class Run {
   [[nodiscard]] const Board& board() const { return *board_; }
   [[nodiscard]] const KeySet& keys() const { return keys_; }
   [[nodiscard]] const CheckpointTaker& checkpoints() const { return *checkpoints_; }
+  [[nodiscard]] const GenerationMaker& generations() const { return *generations_; }
   // p50, p99, p99.9 and the longest of the survivors' operations, with kills and without.
   [[nodiscard]] std::string latencies() const;
 
@@ -55,6 +58,7 @@ class Run {
   std::unique_ptr<System> system_;
   std::unique_ptr<Oracle> oracle_;
   std::unique_ptr<CheckpointTaker> checkpoints_;
+  std::unique_ptr<GenerationMaker> generations_;
   std::uint32_t pauses_ = 0;
   std::uint64_t begun_ns_ = 0;
   std::uint64_t told_ns_ = 0;

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "../support/delegating_data_plane.hpp"
+#include "director/permits.hpp"
 #include "flowlog/director_sinks.hpp"
 #include "rest.hpp"
 #include "roles.hpp"
@@ -19,48 +21,13 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kRingRecords = 4'096;
 
 // A data plane that leaves the dead as they are: the oracle must see that something is amiss.
-class WithoutRecovery final : public director::DataPlane {
+class WithoutRecovery final : public director::test::DelegatingDataPlane {
  public:
-  Result<void> format_block(const director::BlockMemory& memory, std::uint64_t hash_seed,
-                            std::uint32_t first_table_id) override {
-    return real_->format_block(memory, hash_seed, first_table_id);
-  }
-  Result<void> format_worker(const director::WorkerMemory& memory) override {
-    return real_->format_worker(memory);
-  }
-  std::uint64_t used_bytes(const director::BlockMemory& memory) override {
-    return real_->used_bytes(memory);
-  }
-  Result<void> settle(const director::BlockMemory& block,
-                      std::span<const director::Holder> holders) override {
-    return real_->settle(block, holders);
-  }
+  WithoutRecovery() : DelegatingDataPlane(director::make_segment_data_plane()) {}
   director::RecoveryReport recover(const director::WorkerMemory& /*worker*/,
                                    std::span<const director::WorkerOpen> /*opens*/) override {
     return {};
   }
-  bool maintain(const director::BlockMemory& block, const director::WorkerMemory& own,
-                std::span<const director::Holder> holders) override {
-    return real_->maintain(block, own, holders);
-  }
-  Examined examine(const director::BlockMemory& block, std::uint64_t most_slots) override {
-    return real_->examine(block, most_slots);
-  }
-  Result<std::uint64_t> take_checkpoint(const director::BlockMemory& block,
-                                        const director::WorkerMemory& own,
-                                        std::span<const director::Holder> holders) override {
-    return real_->take_checkpoint(block, own, holders);
-  }
-  Result<void> keep_checkpoints(const director::BlockMemory& block,
-                                const director::WorkerMemory& own,
-                                std::span<const std::uint64_t> instants,
-                                std::span<const director::Holder> holders) override {
-    return real_->keep_checkpoints(block, own, instants, holders);
-  }
-  void forget(BlockId block, Generation generation) override { real_->forget(block, generation); }
-
- private:
-  std::unique_ptr<director::DataPlane> real_ = director::make_segment_data_plane();
 };
 
 fs::path fresh_folder() {
@@ -104,6 +71,7 @@ director::BlockRequest block_request(const SystemOptions& options, ScopeId owner
   }
   request.quota_bytes = options.quota_bytes;
   request.audit = options.audit;
+  request.permits = static_cast<std::uint32_t>(director::Permit::fork);
   return request;
 }
 
@@ -195,6 +163,55 @@ Result<void> System::release_checkpoint(const std::string& name) {
     released = registry.release_checkpoint(*block, name);
   });
   return released;
+}
+
+Result<void> System::roll_back(const std::string& checkpoint) {
+  Result<void> done;
+  director_->call([&](director::Registry& registry) {
+    auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    done = registry.generations.roll_back(*block, checkpoint, "torture");
+  });
+  return done;
+}
+
+Result<System::Fork> System::fork() {
+  Result<Fork> made = Fork{};
+  director_->call([&](director::Registry& registry) {
+    auto* origin = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    director::BlockRequest request;
+    request.policy.name = "fork";
+    request.policy.kind = BlockKind::forked;
+    request.policy.owner = registry.scopes.root().id;
+    request.from = kBlockName;
+    request.quota_bytes = origin->quota_bytes;
+    const auto id = registry.forks.fork(origin->id, request);
+    if (!id) {
+      made = tl::unexpected(id.error());
+      return;
+    }
+    made->id = *id;
+    const std::string base = std::string(director::kForkPrefix) + std::to_string(raw(*id));
+    for (const auto& checkpoint : origin->checkpoints) {
+      if (checkpoint.name == base) made->base = checkpoint.instant;
+    }
+    look_at_block(registry, *registry.blocks.find(*id), made->rest);
+  });
+  return made;
+}
+
+Result<void> System::destroy(BlockId block) {
+  director_->call([&](director::Registry& registry) { registry.destroy_block(block, "torture"); });
+  return {};
+}
+
+std::uint32_t System::own_worker() {
+  std::uint32_t id = 0;
+  director_->call([&](director::Registry& registry) { id = raw(registry.own_lane()->id); });
+  return id;
+}
+
+std::uint32_t System::block_id() {
+  return raw(block().id);
 }
 
 // A name for each segment that somebody lives by, and no other.

@@ -50,6 +50,19 @@ class System {
   [[nodiscard]] director::BlockMemory block();
   [[nodiscard]] Result<std::uint64_t> take_checkpoint(const std::string& name);
   [[nodiscard]] Result<void> release_checkpoint(const std::string& name);
+  // Back to a checkpoint, for all who have the block open.
+  [[nodiscard]] Result<void> roll_back(const std::string& checkpoint);
+  // A fork as it is when nobody has opened it yet.
+  struct Fork {
+    BlockId id{};
+    std::uint64_t base = 0;  // the instant of the block that it is of
+    Rest rest;
+  };
+  [[nodiscard]] Result<Fork> fork();
+  [[nodiscard]] Result<void> destroy(BlockId block);
+  // Whose lane the log hears of the director's own changes by.
+  [[nodiscard]] std::uint32_t own_worker();
+  [[nodiscard]] std::uint32_t block_id();
   // Ends the director. What is left in /dev/shm then.
   [[nodiscard]] std::vector<std::string> stop();
 

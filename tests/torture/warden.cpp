@@ -87,6 +87,7 @@ class Warden {
       JournalEntry& entry = journal.entries[ended % kJournalEntries];
       entry.outcome = kNeverEnded;
       entry.end_ns = platform::monotonic_ns();
+      entry.end_ms = platform::monotonic_coarse_ms();
       journal.ended.store(ended + 1, std::memory_order_release);
     }
     if (how == LifeEnd::killed) board_.kills_inside.fetch_add(inside ? 1 : 0);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "core/units.hpp"
 #include "director/director.hpp"
 #include "director/logs.hpp"
 #include "director/suite_file.hpp"
@@ -34,6 +35,8 @@ struct Arguments {
   std::string system = "default";
   std::string runtime_directory;
   std::string log_directory;
+  std::string state_directory;
+  std::string memory;  // as it was typed; empty: what a director before had
   bool no_log = false;
   bool quiet = false;
   bool verbose = false;
@@ -41,14 +44,16 @@ struct Arguments {
   unsigned grace_ms = 5'000;
 };
 
-director::Machine this_machine(const director::RuntimePaths& paths, const fs::path& logs) {
+director::Machine this_machine(const director::RuntimePaths& paths, const fs::path& logs,
+                               const fs::path& state) {
   director::Machine machine;
   struct statvfs shm {};
   if (::statvfs("/dev/shm", &shm) == 0) {
     machine.shm_bytes = std::uint64_t{shm.f_blocks} * shm.f_frsize;
   }
   machine.min_quota_bytes = layout::kMinBlockBytes;
-  machine.protected_folders = {{paths.directory, "runtime folder"}, {logs, "log folder"}};
+  machine.protected_folders = {
+      {paths.directory, "runtime folder"}, {logs, "log folder"}, {state, "state folder"}};
   machine.user_exists = [](const std::string& name) {
     return platform::find_user(name).has_value();
   };
@@ -73,6 +78,17 @@ int exit_code(const Director::Outcome& outcome, bool runs_suite) {
   return outcome.suite == SuiteOutcome::failed || outcome.was_stopped ? kFailed : 0;
 }
 
+// 0: no bound.
+Result<std::uint64_t> budget_of(const std::string& typed) {
+  if (typed == "none") return 0;
+  auto size = units::parse_size(typed);
+  if (size && *size < layout::kMinBlockBytes) {
+    return fail(Errc::invalid_argument,
+                "too small; an empty block takes " + units::format_size(layout::kMinBlockBytes));
+  }
+  return size;
+}
+
 int direct(const Arguments& arguments, bool ends_with_suite) {
   const auto paths = director::RuntimePaths::of(arguments.system, arguments.runtime_directory);
   if (!paths) {
@@ -82,8 +98,19 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   const fs::path logs =
       arguments.log_directory.empty() ? paths->logs() : fs::path(arguments.log_directory);
   director::DirectorOptions options;
+  if (!arguments.memory.empty()) {
+    const auto budget = budget_of(arguments.memory);
+    if (!budget) {
+      std::cerr << "flowdirector: --memory " << arguments.memory << ": " << budget.error().context()
+                << "; or none\n";
+      return kUsage;
+    }
+    options.budget_bytes = *budget;
+  }
   if (!arguments.suite_file.empty()) {
-    auto suite = director::open_suite(arguments.suite_file, this_machine(*paths, logs));
+    const fs::path state =
+        arguments.state_directory.empty() ? paths->state() : fs::path(arguments.state_directory);
+    auto suite = director::open_suite(arguments.suite_file, this_machine(*paths, logs, state));
     if (!suite) {
       for (const auto& problem : suite.error()) std::cerr << problem.text() << "\n";
       return kUsage;
@@ -100,6 +127,7 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   }
   options.system = arguments.system;
   options.runtime_directory = arguments.runtime_directory;
+  options.state_directory = arguments.state_directory;
   options.grace = std::chrono::milliseconds(arguments.grace_ms);
   options.ends_with_suite = ends_with_suite;
   options.makes_scopes = !options.suite.has_value();
@@ -121,8 +149,14 @@ void add_options(CLI::App& command, Arguments& arguments) {
                      "folder for socket, lock and key, instead of the usual one");
   command.add_option("--grace-ms", arguments.grace_ms, "from SIGTERM to SIGKILL, in ms")
       ->capture_default_str();
+  command.add_option(
+      "--memory", arguments.memory,
+      "budget for the quotas of all blocks, such as 4GiB, or none; left out, a director "
+      "that takes over keeps that of the one before");
   command.add_option("--log-dir", arguments.log_directory,
                      "folder for the audit log and director.log, instead of logs/ there");
+  command.add_option("--state-dir", arguments.state_directory,
+                     "folder for snapshots, their keys and DataBlocks, instead of state/ there");
   command.add_flag("--no-log", arguments.no_log, "keep neither");
   command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
   command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");

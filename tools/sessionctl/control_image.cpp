@@ -29,6 +29,10 @@ std::uint32_t id_of(const layout::WorkerRow& row) {
   return row.id.load(kRelaxed);
 }
 
+std::uint32_t id_of(const layout::RevocationRow& row) {
+  return row.block.load(kRelaxed);
+}
+
 // Three copies, one after the other. A row whose id is the same in the first and the last was
 // published before the one in the middle was read, and not withdrawn until it was.
 struct Copies {
@@ -59,11 +63,14 @@ BlockInfo block_of(const layout::BlockRow& row, std::uint32_t id) {
   block.full_ring = static_cast<FullRing>((policy >> 8U) & 0xFFU);
   block.kind = static_cast<BlockKind>((policy >> 16U) & 0xFFU);
   block.enforce = static_cast<Enforce>((policy >> 24U) & 0xFFU);
+  block.at_end = static_cast<AtEnd>((policy >> 32U) & 0xFFU);
   block.owner = static_cast<ScopeId>(row.owner_scope);
   block.reserved_bytes = row.reserved_bytes.load(kRelaxed);
   block.segment_bytes = row.segment_bytes.load(kRelaxed);
   block.quota_bytes = row.quota_bytes;
   block.ends_at_ms = row.ends_at_ms;
+  block.idle_ms = row.idle_ms;
+  block.heir = static_cast<ScopeId>(row.heir_scope);
   block.created_unix_ms = static_cast<std::int64_t>(row.created_ms);
   block.origin = static_cast<BlockId>(row.origin_block);
   block.name = text_of(row.name);
@@ -77,6 +84,7 @@ ScopeInfo scope_of(const layout::ScopeRow& row, std::uint32_t id) {
   scope.kind = static_cast<ScopeKind>(row.kind);
   scope.is_ending = row.ended != 0;
   scope.slot = row.slot;
+  scope.budget_bytes = row.budget_bytes;
   scope.started_unix_ms = static_cast<std::int64_t>(row.started_ms);
   scope.name = text_of(row.name);
   return scope;
@@ -131,7 +139,8 @@ Result<void> check_identity(const SegmentReader& segment) {
 }  // namespace
 
 std::string_view WorkerInfo::state_word() const noexcept {
-  constexpr std::string_view kWords[] = {"untouched", "starting", "attached", "dead", "recovered", "attaching"};
+  constexpr std::string_view kWords[] = {"untouched", "starting",  "attached",
+                                         "dead",      "recovered", "attaching"};
   return state < std::size(kWords) ? kWords[state] : "unknown";
 }
 
@@ -154,6 +163,7 @@ Result<ControlImage> ControlImage::read(const SegmentReader& segment) {
   image.epoch = header.epoch.load(kRelaxed);
   image.hash_seed = header.hash_seed;
   image.is_stopped = header.stopped.load(kRelaxed) == 1;
+  image.budget_bytes = header.budget_bytes;
   copies.for_each_row(&ControlSegment::blocks, [&](const auto& row, std::uint32_t id) {
     image.blocks.push_back(block_of(row, id));
   });
@@ -163,12 +173,22 @@ Result<ControlImage> ControlImage::read(const SegmentReader& segment) {
   copies.for_each_row(&ControlSegment::workers, [&](const auto& row, std::uint32_t id) {
     image.workers.push_back(worker_of(row, id, image.director));
   });
+  copies.for_each_row(&ControlSegment::revocations, [&](const auto& row, std::uint32_t id) {
+    for (BlockInfo& block : image.blocks) {
+      if (raw(block.id) != id) continue;
+      block.revocations.push_back(
+          {text_of(row.path), static_cast<Rights>(row.left), row.enforcing != 0});
+    }
+  });
   name_scopes(image.scopes);
   const auto path_of = [&](ScopeId id) {
     const ScopeInfo* scope = image.scope(id);
     return scope != nullptr ? scope->path : std::string();
   };
-  for (BlockInfo& block : image.blocks) block.owner_path = path_of(block.owner);
+  for (BlockInfo& block : image.blocks) {
+    block.owner_path = path_of(block.owner);
+    block.heir_path = path_of(block.heir);
+  }
   for (WorkerInfo& worker : image.workers) worker.scope_path = path_of(worker.scope);
   const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
   std::sort(image.blocks.begin(), image.blocks.end(), by_id);

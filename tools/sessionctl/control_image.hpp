@@ -16,6 +16,12 @@
 
 namespace sessionblocks::ctl {
 
+struct RevocationInfo {
+  std::string path;
+  Rights left{};
+  bool is_under_way = false;  // who had more is not dealt with yet
+};
+
 struct BlockInfo {
   BlockId id{};
   Generation generation{};
@@ -29,10 +35,15 @@ struct BlockInfo {
   std::uint64_t segment_bytes = 0;
   std::uint64_t quota_bytes = 0;
   std::uint64_t ends_at_ms = 0;  // CLOCK_BOOTTIME, 0: with its scope
+  std::uint64_t idle_ms = 0;     // 0: however long nobody uses it
+  AtEnd at_end{};
+  ScopeId heir{};
   std::int64_t created_unix_ms = 0;
   BlockId origin{};
   std::string name;
   std::string owner_path;
+  std::string heir_path;  // empty: it is not there, or there is none
+  std::vector<RevocationInfo> revocations;
 
   // The segment of an inherited block is the one that it comes from.
   [[nodiscard]] bool has_memory() const noexcept { return segment_bytes != 0; }
@@ -44,6 +55,7 @@ struct ScopeInfo {
   ScopeKind kind{};
   bool is_ending = false;
   std::uint16_t slot = 0;
+  std::uint64_t budget_bytes = 0;  // 0: no bound of its own
   std::int64_t started_unix_ms = 0;
   std::string name;
   std::string path;
@@ -69,7 +81,8 @@ struct ControlImage {
   std::uint64_t pid_namespace = 0;
   std::uint64_t epoch = 0;
   std::uint64_t hash_seed = 0;
-  bool is_stopped = false;  // the director ended in order
+  bool is_stopped = false;         // the director ended in order
+  std::uint64_t budget_bytes = 0;  // of all blocks; 0: no bound
   std::vector<BlockInfo> blocks;
   std::vector<ScopeInfo> scopes;
   std::vector<WorkerInfo> workers;

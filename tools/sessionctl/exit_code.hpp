@@ -22,6 +22,7 @@ enum class ExitCode : int {
     case Errc::not_found:
     case Errc::no_such_block:
     case Errc::no_such_scope:
+    case Errc::no_such_checkpoint:
     case Errc::not_attached:
     case Errc::gone:
     case Errc::wiped:
@@ -35,8 +36,14 @@ enum class ExitCode : int {
     case Errc::not_permitted:
     case Errc::read_only:
     case Errc::quarantined:
+    case Errc::reference_forged:
+    case Errc::reference_expired:
+    case Errc::reference_used:
+    case Errc::reference_wrong_audience:
+    case Errc::reference_revoked:
       return ExitCode::denied;
     case Errc::corrupt:
+    case Errc::join_conflict:
       return ExitCode::findings;
     case Errc::layout_mismatch:
       return ExitCode::layout_mismatch;

@@ -21,6 +21,32 @@ std::string lifespan_text(const BlockInfo& block) {
   return "ends in " + duration_text(time_left_ms(block));
 }
 
+std::string end_text(const BlockInfo& block) {
+  if (block.at_end != AtEnd::heir) return text(word(block.at_end));
+  if (block.heir == block.owner) return "destroy (its owner is the heir that got it)";
+  if (block.heir_path.empty()) return "to its heir, which is not there now";
+  return "to its heir " + block.heir_path;
+}
+
+Json revocations_of(const BlockInfo& block) {
+  Json rows = Json::array();
+  for (const RevocationInfo& one : block.revocations) {
+    rows.push_back(
+        {{"scope", one.path}, {"left", text(word(one.left))}, {"under_way", one.is_under_way}});
+  }
+  return rows;
+}
+
+std::string revocations_text(const BlockInfo& block) {
+  std::string all;
+  for (const RevocationInfo& one : block.revocations) {
+    const std::string left = one.left == Rights::none ? "nothing left" : "r left";
+    all += (all.empty() ? "" : ", ") + one.path + " (" + left +
+           (one.is_under_way ? ", under way)" : ")");
+  }
+  return all.empty() ? "-" : all;
+}
+
 std::string director_text(const ControlImage& image) {
   if (image.is_directed()) return "pid " + std::to_string(image.director.pid);
   return image.is_stopped ? "stopped" : "not running";
@@ -49,8 +75,12 @@ Json json_of(const BlockInfo& block) {
                  {"audit", text(word(block.audit))},
                  {"on_full_ring", text(word(block.full_ring))},
                  {"enforce", text(word(block.enforce))},
+                 {"at_end", text(word(block.at_end))},
                  {"created", flowlog::utc_text(block.created_unix_ms)}};
   if (block.ends_at_ms != 0) object["ends_in_ms"] = time_left_ms(block);
+  if (block.idle_ms != 0) object["idle_ms"] = block.idle_ms;
+  if (block.at_end == AtEnd::heir) object["heir"] = block.heir_path;
+  if (!block.revocations.empty()) object["revoked"] = revocations_of(block);
   return object;
 }
 
@@ -161,6 +191,9 @@ void show_description(const ControlImage& image, const BlockInfo& block,
   table.add({"enforce", text(word(block.enforce))});
   table.add({"created", flowlog::utc_text(block.created_unix_ms)});
   table.add({"lifespan", lifespan_text(block)});
+  table.add({"idle", block.idle_ms == 0 ? "-" : "ends unused for " + duration_text(block.idle_ms)});
+  table.add({"at end", end_text(block)});
+  table.add({"revoked from", revocations_text(block)});
   table.add({"open by", names.empty() ? "-" : names});
   print(table);
 }

@@ -20,6 +20,9 @@ void add_common_options(CLI::App& app, Options& options) {
   app.add_option("--runtime-dir", options.runtime_directory,
                  "its folder with socket and key, when it is not the usual one")
       ->option_text("FOLDER");
+  app.add_option("--state-dir", options.state_directory,
+                 "its folder with snapshots, keys and DataBlocks, when no director has it")
+      ->option_text("FOLDER");
   app.add_option("--scope", options.scope,
                  "operator: act as this scope, and choose its block among those of one name")
       ->option_text("PATH");
@@ -31,8 +34,18 @@ void add_commands(CLI::App& app, Invocation& invocation) {
   add_list_commands(app, invocation);
   add_read_commands(app, invocation);
   add_write_commands(app, invocation);
+  add_create_command(app, invocation);
+  add_state_commands(app, invocation);
+  add_revoke_commands(app, invocation);
+  add_checkpoint_commands(app, invocation);
+  add_join_command(app, invocation);
+  add_snapshot_commands(app, invocation);
+  add_datablock_commands(app, invocation);
+  add_start_command(app, invocation);
+  add_share_commands(app, invocation);
   add_log_command(app, invocation);
   add_check_commands(app, invocation);
+  add_memory_command(app, invocation);
   add_doctor_command(app, invocation);
   add_clean_command(app, invocation);
   add_suite_command(app, invocation);

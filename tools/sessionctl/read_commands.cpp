@@ -9,80 +9,20 @@
 #include <cmath>
 #include <cstring>
 
-#include "block_reader.hpp"
 #include "command.hpp"
+#include "entry_source.hpp"
 #include "flowlog/text.hpp"
 
 namespace sessionblocks::ctl {
 namespace {
 
 struct Reading {
-  std::string block;
+  Source source;
   std::string key;
   std::string prefix;
   bool raw = false;
   bool is_base64 = false;
 };
-
-struct Read {
-  Entries entries;
-  std::uint64_t damaged_slots = 0;
-};
-
-std::string text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::string bytes_of(const Value& value) {
-  const auto view = std::visit([](const auto& held) { return ValueView(held); }, value);
-  return text_of(view.bytes());
-}
-
-Result<Read> read_as_worker(const System& system, const std::string& name, const Wanted& wanted) {
-  auto opened = system.open(name, AccessMode::read);
-  if (!opened) return tl::unexpected(opened.error());
-  Read read;
-  if (wanted.key) {
-    auto entry = opened->block.get<Value>(*wanted.key);
-    if (!entry && entry.error() == Errc::not_found) return read;
-    if (!entry) return tl::unexpected(entry.error());
-    read.entries[*wanted.key] = {type_of(entry->value), bytes_of(entry->value),
-                                 raw_version(entry->version), entry->expires_in};
-    return read;
-  }
-  const auto walked = opened->block.for_each(wanted.prefix, [&](const EntryView& entry) {
-    read.entries[std::string(entry.key)] = {entry.type,
-                                            wanted.keys_only ? "" : text_of(entry.value),
-                                            raw_version(entry.version), entry.expires_in};
-    return true;
-  });
-  if (!walked) return tl::unexpected(walked.error());
-  return read;
-}
-
-Result<Read> read_as_operator(const System& system, const std::string& name, const Wanted& wanted) {
-  const auto image = system.control();
-  if (!image) return tl::unexpected(image.error());
-  const auto block = system.block(*image, name);
-  if (!block) return tl::unexpected(block.error());
-  auto reader = BlockReader::open(system.paths(), *block, image->hash_seed);
-  if (!reader) return tl::unexpected(reader.error());
-  auto entries = reader->read(wanted);
-  if (!entries) return tl::unexpected(entries.error());
-  return Read{std::move(*entries), reader->damaged_slots()};
-}
-
-Result<Read> read(const Options& options, const std::string& name, const Wanted& wanted) {
-  const auto system = System::of(options);
-  if (!system) return tl::unexpected(system.error());
-  // --scope asks for what that scope may see, which is its grants' and the director's to say.
-  const bool as_scope = system->is_worker() || !options.scope.empty();
-  if (!as_scope) return read_as_operator(*system, name, wanted);
-  auto as_owner = read_as_worker(*system, name, wanted);
-  const bool no_director = !as_owner && as_owner.error() == Errc::unreachable;
-  return no_director && !system->is_worker() ? read_as_operator(*system, name, wanted)
-                                             : std::move(as_owner);
-}
 
 template <typename Number>
 Number number_of(const std::string& bytes) {
@@ -140,20 +80,14 @@ Json json_of(const std::string& key, const StoredEntry& entry) {
   return object;
 }
 
-Result<ExitCode> outcome_of(const Read& read) {
-  if (read.damaged_slots == 0) return ExitCode::ok;
-  say(std::to_string(read.damaged_slots) + " entries cannot be read; run sessionctl fsck");
-  return ExitCode::findings;
-}
-
 Result<ExitCode> get(const Options& options, const Reading& arguments) {
   const auto key = key_of(arguments.key, arguments.is_base64);
   if (!key) return tl::unexpected(key.error());
-  const auto found = read(options, arguments.block, {*key, "", false});
+  const auto found = read_entries(options, arguments.source, {*key, "", false});
   if (!found) return tl::unexpected(found.error());
   if (found->entries.empty()) {
-    if (found->damaged_slots != 0) return outcome_of(*found);
-    return fail(Errc::not_found, "key " + readable(*key) + " in block " + arguments.block);
+    if (!found->problems.empty()) return outcome_of(*found);
+    return fail(Errc::not_found, "key " + readable(*key) + " in block " + arguments.source.block);
   }
   const auto& [name, entry] = *found->entries.begin();
   if (options.format == Format::json) {
@@ -167,7 +101,8 @@ Result<ExitCode> get(const Options& options, const Reading& arguments) {
 }
 
 Result<ExitCode> keys(const Options& options, const Reading& arguments) {
-  const auto found = read(options, arguments.block, {std::nullopt, arguments.prefix, true});
+  const auto found =
+      read_entries(options, arguments.source, {std::nullopt, arguments.prefix, true});
   if (!found) return tl::unexpected(found.error());
   Json rows = Json::array();
   for (const auto& [key, entry] : found->entries) {
@@ -184,7 +119,8 @@ Result<ExitCode> keys(const Options& options, const Reading& arguments) {
 }
 
 Result<ExitCode> dump(const Options& options, const Reading& arguments) {
-  const auto found = read(options, arguments.block, {std::nullopt, arguments.prefix, false});
+  const auto found =
+      read_entries(options, arguments.source, {std::nullopt, arguments.prefix, false});
   if (!found) return tl::unexpected(found.error());
   Json rows = Json::array();
   Table table({"KEY", "TYPE", "VERSION", "EXPIRES IN", "VALUE"});
@@ -229,7 +165,15 @@ void add_read_commands(CLI::App& app, Invocation& invocation) {
   const auto declare = [&](const char* name, const char* what, auto run) {
     auto* const command = app.add_subcommand(name, what);
     auto arguments = std::make_shared<Reading>();
-    command->add_option("BLOCK", arguments->block)->required()->type_name("");
+    command->add_option("BLOCK", arguments->source.block)->required()->type_name("");
+    auto* const at =
+        command->add_option("--at", arguments->source.at, "as a checkpoint of the block holds it");
+    at->type_name("CHECKPOINT");
+    command
+        ->add_option("--snapshot", arguments->source.snapshot,
+                     "as a snapshot file holds it: a path, or a name in the director's folder")
+        ->excludes(at)
+        ->type_name("FILE");
     command->callback([&invocation, arguments, run] {
       invocation.run = [&invocation, arguments, run] {
         return run(invocation.options, *arguments);

@@ -98,6 +98,30 @@ Result<BlockInfo> System::block(const ControlImage& image, std::string_view name
   return **found;
 }
 
+Result<void> System::ask(const std::string& op, const std::string& name, Message request) const {
+  request["op"] = op;
+  Message hello = attach_message();
+  std::string socket = from_environment("SESSIONBLOCKS_SOCKET");
+  if (is_worker_) {
+    request["name"] = name;
+  } else {
+    const auto image = control();
+    if (!image) return tl::unexpected(image.error());
+    const auto found = image->block(name, scope_);
+    if (!found) return tl::unexpected(found.error());
+    auto key = operator_key(paths_);
+    if (!key) return tl::unexpected(key.error());
+    request["block"] = raw((*found)->id);
+    hello = {{"op", "operator"}, {"key", std::move(*key)}};
+    socket = paths_.socket().native();
+  }
+  DirectorClient client(std::move(socket), time_limit_);
+  client.introduce_with(std::move(hello));
+  const auto reply = client.request(std::move(request));
+  if (!reply) return tl::unexpected(reply.error());
+  return {};
+}
+
 Result<Session> System::attach_as(const std::string& scope) const {
   auto key = operator_key(paths_);
   if (!key) return tl::unexpected(key.error());
@@ -113,14 +137,47 @@ Result<Session> System::attach_as(const std::string& scope) const {
   return Session::attach(std::move(options));
 }
 
+Result<Message> System::ask(const Message& request) const {
+  const std::string socket =
+      is_worker_ ? from_environment("SESSIONBLOCKS_SOCKET") : paths_.socket().native();
+  DirectorClient client(socket, time_limit_);
+  if (is_worker_) {
+    client.introduce_with(attach_message());
+  } else {
+    auto key = operator_key(paths_);
+    if (!key) return tl::unexpected(key.error());
+    client.introduce_with({{"op", "operator"}, {"key", std::move(*key)}});
+  }
+  auto reply = client.request(request);
+  if (is_worker_) static_cast<void>(client.request({{"op", "detach"}}));
+  if (!reply) return tl::unexpected(reply.error());
+  return std::move(reply->fields);
+}
+
+Result<Session> System::attach(const std::string& scope) const {
+  if (!is_worker_) return attach_as(scope);
+  AttachOptions options;
+  options.time_limit = time_limit_;
+  return Session::attach(std::move(options));
+}
+
+Result<void> System::name_block(Message& request, const std::string& name) const {
+  if (is_worker_) {
+    request["name"] = name;
+    return {};
+  }
+  const auto image = control();
+  if (!image) return tl::unexpected(image.error());
+  const auto found = block(*image, name);
+  if (!found) return tl::unexpected(found.error());
+  request["block"] = raw(found->id);
+  return {};
+}
+
 Result<System::Opened> System::open(const std::string& name, AccessMode mode) const {
   std::string block = name;
-  const auto attach = [&]() -> Result<Session> {
-    if (is_worker_) {
-      AttachOptions options;
-      options.time_limit = time_limit_;
-      return Session::attach(std::move(options));
-    }
+  const auto attach_for_block = [&]() -> Result<Session> {
+    if (is_worker_) return attach({});
     const auto image = control();
     if (!image) return tl::unexpected(image.error());
     if (!scope_.empty()) return attach_as(scope_);
@@ -129,7 +186,7 @@ Result<System::Opened> System::open(const std::string& name, AccessMode mode) co
     block = (*found)->name;
     return attach_as((*found)->owner_path);
   };
-  auto session = attach();
+  auto session = attach_for_block();
   if (!session) return tl::unexpected(session.error());
   auto opened = session->open(block, mode);
   if (!opened) return tl::unexpected(opened.error());

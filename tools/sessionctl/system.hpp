@@ -14,12 +14,14 @@
 #include "control_image.hpp"
 #include "director/runtime_paths.hpp"
 #include "output.hpp"
+#include "session/message.hpp"
 
 namespace sessionblocks::ctl {
 
 struct Options {
   std::string system = "default";
   std::string runtime_directory;
+  std::string state_directory;
   std::string scope;
   Format format = Format::table;
   unsigned time_limit_ms = 5'000;
@@ -46,6 +48,17 @@ class System {
     Block block;
   };
   [[nodiscard]] Result<Opened> open(const std::string& block, AccessMode mode) const;
+  // A session: as the worker, or, for an operator, as that scope.
+  [[nodiscard]] Result<Session> attach(const std::string& scope) const;
+  // What the director answers, to the worker or to the operator.
+  [[nodiscard]] Result<Message> ask(const Message& request) const;
+
+  // Puts into the request which block is meant, as a worker or as the operator says it.
+  [[nodiscard]] Result<void> name_block(Message& request, const std::string& block) const;
+  // A request about one block itself, not the one that it inherits from: seal, revoke ... What the
+  // director answers.
+  [[nodiscard]] Result<void> ask(const std::string& op, const std::string& block,
+                                 Message fields = Message::object()) const;
 
  private:
   System() = default;

@@ -1,4 +1,4 @@
-// Bytes of a log: a growing buffer to encode into, and a bounded reader to decode from.
+// Bytes of a file: a growing buffer to encode into, and a bounded reader to decode from.
 //
 // Numbers are varints: seven bits a byte, low bits first, at most ten bytes; signed ones zigzag.
 // The reader never leaves its bytes: after the first failure every read gives zero and failed()
@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace sessionblocks::flowlog {
+namespace sessionblocks {
 
 inline constexpr std::size_t kMaxVarintBytes = 10;
 
@@ -131,4 +131,4 @@ class ByteReader {
   bool failed_ = false;
 };
 
-}  // namespace sessionblocks::flowlog
+}  // namespace sessionblocks

@@ -1,0 +1,41 @@
+// A process that holds what a test opens for it.
+#pragma once
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raw_client.hpp"
+
+namespace sessionblocks::director::test {
+
+// A process that does nothing, as a worker that the test opens blocks for.
+class Sleeper {
+ public:
+  Sleeper() : pid_(::fork()) {
+    REQUIRE(pid_ >= 0);
+    if (pid_ != 0) return;
+    ::alarm(100);
+    for (;;) ::pause();
+  }
+  ~Sleeper() {
+    if (pid_ == 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  // It was killed, and is dead now.
+  [[nodiscard]] bool was_killed() const {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == pid_ && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+  }
+
+ private:
+  pid_t pid_;
+};
+
+}  // namespace sessionblocks::director::test
