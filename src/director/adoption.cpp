@@ -85,6 +85,17 @@ bool any_worker_lives(const layout::ControlSegment& control) {
   });
 }
 
+// Blocks that are to outlive their scope: only their own director, when it starts again, can see to
+// that.
+bool has_blocks_to_keep(const layout::ControlSegment& control) {
+  return std::any_of(std::begin(control.blocks), std::end(control.blocks), [](const auto& row) {
+    const auto at_end = static_cast<sessionblocks::AtEnd>(
+        (row.policy.load(std::memory_order_acquire) >> 32U) & 0xFFU);
+    return row.life.load(std::memory_order_acquire) != 0 &&
+           (at_end == sessionblocks::AtEnd::elevate || at_end == sessionblocks::AtEnd::snapshot);
+  });
+}
+
 // Whether the director that control names lives. One that has not put its name in yet may.
 bool may_have_director(const layout::ControlHeader& header) {
   if (!is_of_this_time(header)) return header.director_pid == 0;
@@ -392,7 +403,10 @@ std::vector<std::string> sweep_dead_systems(const RuntimePaths& own) {
     auto file = SegmentFile::adopt(name);
     if (!file || judge(*file) == Found::other_layout) continue;
     if (!has_lock && may_have_director(control_in(*file).header)) continue;
-    if (judge(*file) == Found::usable && any_worker_lives(control_in(*file))) continue;
+    if (judge(*file) == Found::usable &&
+        (any_worker_lives(control_in(*file)) || has_blocks_to_keep(control_in(*file)))) {
+      continue;
+    }
     unlink_all(paths->segment_prefix);
     // CRASH(sweep.unlinked): the files of a system without segments; a director of its name, or
     // nobody, needs them.

@@ -30,9 +30,10 @@ struct Adoption {
 // `suite` is null for a system without a suite file.
 [[nodiscard]] Result<Adoption> adopt_or_create(RegistryOptions options, const Suite* suite);
 
-// Removes what dead systems of this user left: those whose director and workers have all ended
-// and whose runtime folder is at its usual place, so that its lock can be held meanwhile.
-// Returns their names. `own` is left alone.
+// Removes what dead systems of this user left: those whose director and workers have all ended;
+// where the runtime folder is at its usual place, its lock is held meanwhile. One with blocks that
+// are to be elevated or snapshot when their scope ends waits for its own director. Returns their
+// names. `own` is left alone.
 std::vector<std::string> sweep_dead_systems(const RuntimePaths& own);
 
 }  // namespace sessionblocks::director

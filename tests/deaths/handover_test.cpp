@@ -130,7 +130,7 @@ TEST_CASE("a child script whose start was cut off is started once its worker ask
   std::ifstream file(scene.around().directory() / "suite" / "errands");
   std::uint64_t last = 0;
   for (std::uint64_t number = 0; file >> number; last = number) CHECK(number >= last);
-  CHECK(last > 5);
+  CHECK(last + 1 >= before + 5);  // the last of them may not have got to it
   scene.stop_and_check_nothing_left();
 }
 

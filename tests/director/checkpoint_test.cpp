@@ -20,9 +20,8 @@ class Dying {
     REQUIRE(adopted);
     registry = std::move(adopted->registry);
     goes_on = adopted->goes_on;
-    auto self = platform::ProcessIdentity::self().value();
-    auto other = self;
-    other.start_ticks += 1;  // the worker below is another process than the director
+    const auto self = platform::ProcessIdentity::self().value();
+    const auto other = around.director();
     registry->control.take_over(other, platform::pid_namespace().value());
     if (!goes_on) {
       REQUIRE(registry->scopes.add_suite("root"));

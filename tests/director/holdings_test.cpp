@@ -2,6 +2,7 @@
 #include "director/holdings.hpp"
 
 #include "director/segment_file.hpp"
+#include "raw_client.hpp"
 #include "sleeper.hpp"
 
 namespace sessionblocks::director {

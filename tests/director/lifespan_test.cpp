@@ -322,4 +322,28 @@ TEST_CASE_METHOD(Lives, "what is said of a block's end must make sense") {
   CHECK(request.ending.heir == shop->scope("shop/report"));
 }
 
+TEST_CASE_METHOD(Lives, "what a dead system is to keep is not swept with it") {
+  BlockRequest request = heirloom();
+  request.ending = {};
+  request.permits = 15;
+  bool is_kept = true;
+  SECTION("elevated") {
+    request.ending.at_end = Ends::elevate;
+  }
+  SECTION("snapshot") {
+    request.ending.at_end = Ends::snapshot;
+  }
+  SECTION("destroyed") {
+    is_kept = false;
+  }
+  make(request);
+  registry().workers.remove(registry().workers.all().begin()->first);  // the director's own
+  auto dead = platform::ProcessIdentity::self().value();
+  dead.start_ticks += 1;
+  registry().control.take_over(dead, platform::pid_namespace().value());
+  // Any other director of this user may have swept before this does.
+  sweep_dead_systems(RuntimePaths::of(around.system() + "-next").value());
+  CHECK(around.segments().empty() != is_kept);
+}
+
 }  // namespace sessionblocks::director::test

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "director/director.hpp"
@@ -15,6 +16,7 @@
 #include "platform/shared_segment.hpp"
 #include "platform/socket.hpp"
 #include "session/message.hpp"
+#include "sleeper.hpp"
 
 namespace sessionblocks::director::test {
 
@@ -131,6 +133,13 @@ class Surroundings {
     auto names = platform::SharedSegment::list(prefix());
     return names ? *names : std::vector<std::string>{"cannot list"};
   }
+  // Another process than the test's, that lives as long: control names it where a test's own
+  // workers must not count as the director. With a dead one, any director that starts meanwhile
+  // sweeps the system.
+  [[nodiscard]] platform::ProcessIdentity director() const {
+    if (!director_) director_.emplace();
+    return platform::ProcessIdentity::of(director_->pid()).value();
+  }
 
  private:
   static std::string unique() {
@@ -139,6 +148,7 @@ class Surroundings {
   }
   std::string system_;
   fs::path directory_;
+  mutable std::optional<Sleeper> director_;
 };
 
 // A director on a thread of the test.

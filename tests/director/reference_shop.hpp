@@ -59,8 +59,7 @@ class Shop {
     auto adopted = adopt_or_create(std::move(options), &suite);
     REQUIRE(adopted);
     registry = std::move(adopted->registry);
-    auto other = platform::ProcessIdentity::self().value();
-    other.start_ticks += 1;  // the workers below are another process than the director
+    const auto other = around.director();
     registry->control.take_over(other, platform::pid_namespace().value());
     if (!adopted->goes_on) fill();
     REQUIRE(registry->attach_director(other));

@@ -61,8 +61,7 @@ class Scene {
     auto adopted = adopt_or_create(std::move(options), &suite);
     REQUIRE(adopted);
     registry = std::move(adopted->registry);
-    auto other = platform::ProcessIdentity::self().value();
-    other.start_ticks += 1;  // a director that will be dead for the next one
+    const auto other = around.director();
     registry->control.take_over(other, platform::pid_namespace().value());
     if (!adopted->goes_on) make_scopes();
     REQUIRE(registry->attach_director(other));

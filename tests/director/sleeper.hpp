@@ -1,21 +1,20 @@
-// A process that holds what a test opens for it.
+// A process that does nothing: a worker that a test opens blocks for, or who counts as a director.
 #pragma once
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "raw_client.hpp"
+#include <catch2/catch.hpp>
 
 namespace sessionblocks::director::test {
 
-// A process that does nothing, as a worker that the test opens blocks for.
 class Sleeper {
  public:
   Sleeper() : pid_(::fork()) {
     REQUIRE(pid_ >= 0);
     if (pid_ != 0) return;
-    ::alarm(100);
+    ::alarm(150);  // longer than the watchdog of its test
     for (;;) ::pause();
   }
   ~Sleeper() {

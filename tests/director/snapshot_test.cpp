@@ -214,10 +214,8 @@ TEST_CASE("a director that died while it wiped a block leaves no key of it to th
   const snapshot::KeyFile keys((options.paths.state() / "keys").native());
   REQUIRE(StateFolder(options.paths.state()).make());
   auto first = Registry::create(options).value();
-  auto self = platform::ProcessIdentity::self().value();
-  auto other = self;
-  other.start_ticks += 1;  // the worker below is another process than the director
-  first->control.take_over(other, platform::pid_namespace().value());
+  const auto self = platform::ProcessIdentity::self().value();
+  first->control.take_over(around.director(), platform::pid_namespace().value());
   REQUIRE(first->scopes.add_suite("root"));
   BlockRequest request;
   request.policy.name = "cart";

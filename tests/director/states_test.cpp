@@ -1,6 +1,7 @@
 // enforce = kill: whoever holds more of a block than its new state allows does not live on.
 #include "../support/delegating_data_plane.hpp"
 #include "director/adoption.hpp"
+#include "raw_client.hpp"
 #include "sleeper.hpp"
 
 namespace sessionblocks::director {
@@ -56,9 +57,7 @@ struct Dying {
     REQUIRE(adopted);
     registry = std::move(adopted->registry);
     goes_on = adopted->goes_on;
-    auto other = platform::ProcessIdentity::self().value();
-    other.start_ticks += 1;  // not this process, which lives
-    registry->control.take_over(other, platform::pid_namespace().value());
+    registry->control.take_over(around.director(), platform::pid_namespace().value());
   }
   ~Dying() {
     for (const auto& [id, worker] : registry->workers.all()) {

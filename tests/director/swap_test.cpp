@@ -8,6 +8,7 @@
 
 #include "director/adoption.hpp"
 #include "segment/format.hpp"
+#include "raw_client.hpp"
 #include "sleeper.hpp"
 
 namespace sessionblocks::director {

@@ -96,7 +96,7 @@ TEST_CASE_METHOD(Fixture, "writers who keep their rights lose nothing that was a
       }
     });
   }
-  std::int64_t of_guest = 0;
+  std::atomic<std::int64_t> of_guest{0};
   users.emplace_back([&] {
     for (;;) {
       const auto now = theirs->increment("guest");
@@ -111,6 +111,7 @@ TEST_CASE_METHOD(Fixture, "writers who keep their rights lose nothing that was a
     while (written < before + 5'000) std::this_thread::sleep_for(1ms);
   };
   await_more();
+  while (of_guest == 0) std::this_thread::sleep_for(1ms);  // its thread may start last
   REQUIRE(owner.revoke("own", from_guest));
   const auto then = own->get<std::int64_t>("guest");
   await_more();

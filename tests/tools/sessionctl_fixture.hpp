@@ -50,6 +50,7 @@ class DirectedSystem {
   // Beside the suite: workers may read the suite's folder.
   [[nodiscard]] std::filesystem::path runtime() const { return folder_.path() / "run"; }
   [[nodiscard]] std::string suite_file() const { return (folder() / "suite.toml").native(); }
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::vector<std::string> segments() const;  // names in /dev/shm
   void write_file(const std::string& name, std::string_view text, bool executable = false) const;
   [[nodiscard]] std::string read_file(const std::string& name) const;

@@ -153,6 +153,17 @@ TEST_CASE("a director that is killed elevates nothing, and the next one loads no
   }
   SECTION("its workers are dead: the block ends, is kept, and comes back as a new one") {
     shop.kill_workers();
+    const auto systems = DirectedSystem::plain_ctl({"clean", "-n", "-o", "json"}).json()["systems"];
+    for (const auto& system : systems) {
+      if (system.at("system") != shop.name()) continue;
+      CHECK(system.at("result") == "kept");
+      CHECK(system.at("why").get<std::string>().find("is to be kept: start") != std::string::npos);
+    }
+    // A process that the director was about to start ends by itself, a moment later.
+    const auto is_dead = [&] {
+      return shop.ctl({"clean", "-n", "-o", "json"}).json()["systems"][0]["result"] == "dead";
+    };
+    while (!is_dead()) ::sched_yield();
     shop.start();
     CHECK(shop.get("step") == "two\n");
     CHECK(shop.entries_of("progress") == std::vector<std::uint64_t>{1, 1});

@@ -83,6 +83,21 @@ std::string who_uses(const director::RuntimePaths& paths,
   return user.empty() ? who_maps(segments) : user;
 }
 
+// What its own director would elevate or snapshot, if it were started again.
+std::string what_is_to_keep(const director::RuntimePaths& paths) {
+  const auto segment = SegmentReader::open(paths.control_segment());
+  if (!segment) return {};
+  const auto image = ControlImage::read(*segment);
+  const auto boot = platform::boot_id();
+  if (!image || !boot || *boot != image->director.boot) return {};
+  for (const BlockInfo& block : image->blocks) {
+    if (block.at_end != AtEnd::elevate && block.at_end != AtEnd::snapshot) continue;
+    return "block " + block.name + " is to be kept: start the director again, or name the system " +
+           "with --system to remove it";
+  }
+  return {};
+}
+
 std::string user_prefix() {
   return "sessionblocks." + std::to_string(::geteuid()) + ".";
 }
@@ -105,6 +120,7 @@ Result<std::vector<FoundSystem>> find_systems(const Options& options) {
     auto paths = director::RuntimePaths::of(system, folder);
     if (!paths) continue;  // no name that a director gives
     std::string user = who_uses(*paths, segments);
+    if (user.empty() && !options.names_system) user = what_is_to_keep(*paths);
     found.push_back({std::move(*paths), std::move(segments), std::move(user)});
   }
   return found;
