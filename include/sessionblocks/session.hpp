@@ -58,6 +58,12 @@ struct BlockOptions {
   // or did and may have kept a mapping: cooperative (their libraries obey), swap (the contents move
   // away from under them) or kill.
   std::string enforce = "cooperative";
+  // What a write does when the block, or a budget above it, has no memory for it: refuse
+  // (out_of_memory) | evict-expired: takes out entries whose expiry has passed | evict-lru: these
+  // and, when there are none, those that were not read or written for longest, as a sample shows
+  // them. An evicted entry is gone as an erased one is; the log has it as "evict", by the worker
+  // that needed the room. While a checkpoint is held nothing is evicted.
+  std::string at_limit = "refuse";
 };
 
 // What is taken away from whom.

@@ -35,6 +35,9 @@ std::string_view word(AtEnd at_end) noexcept {
   return pick(at_end,
               std::array<Names, 6>{"untouched", "destroy", "heir", "snapshot", "elevate", "join"});
 }
+std::string_view word(AtLimit policy) noexcept {
+  return pick(policy, std::array<Names, 4>{"untouched", "refuse", "evict-expired", "evict-lru"});
+}
 std::string_view word(JoinPolicy policy) noexcept {
   return pick(policy, std::array<Names, 7>{"untouched", "refuse", "ours", "theirs", "add", "max",
                                            "newest"});
@@ -47,9 +50,9 @@ std::string_view word(Rights rights) noexcept {
 }
 std::string_view word(Op op) noexcept {
   return pick(
-      op, std::array<Names, 16>{"untouched", "define_key", "get", "contains", "visit", "put", "add",
+      op, std::array<Names, 17>{"untouched", "define_key", "get", "contains", "visit", "put", "add",
                                 "replace", "compare_and_set", "increment", "append", "erase",
-                                "touch", "get_and_erase", "for_each", "drop"});
+                                "touch", "get_and_erase", "for_each", "drop", "evict"});
 }
 
 }  // namespace sessionblocks

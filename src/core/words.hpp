@@ -22,6 +22,8 @@ enum class FullRing : std::uint8_t { wait = 1, fail = 2, count = 3 };
 enum class Enforce : std::uint8_t { cooperative = 1, swap = 2, kill = 3 };
 // What becomes of a block when its scope, its lifespan or its idle time has ended.
 enum class AtEnd : std::uint8_t { destroy = 1, heir = 2, snapshot = 3, elevate = 4, join = 5 };
+// What a write does in a block that is full.
+enum class AtLimit : std::uint8_t { refuse = 1, evict_expired = 2, evict_lru = 3 };
 // What a join does with a key that both sides changed.
 enum class JoinPolicy : std::uint8_t {
   refuse = 1,
@@ -50,7 +52,8 @@ enum class Op : std::uint8_t {
   touch = 12,
   get_and_erase = 13,
   for_each = 14,
-  drop = 15,  // a migration that dropped a tombstone
+  drop = 15,   // a migration that dropped a tombstone
+  evict = 16,  // a write that found no room took it out
 };
 
 [[nodiscard]] std::string_view word(BlockState state) noexcept;
@@ -59,6 +62,7 @@ enum class Op : std::uint8_t {
 [[nodiscard]] std::string_view word(FullRing policy) noexcept;
 [[nodiscard]] std::string_view word(Enforce enforce) noexcept;
 [[nodiscard]] std::string_view word(AtEnd at_end) noexcept;
+[[nodiscard]] std::string_view word(AtLimit policy) noexcept;
 [[nodiscard]] std::string_view word(JoinPolicy policy) noexcept;
 [[nodiscard]] std::string_view word(ScopeKind kind) noexcept;
 [[nodiscard]] std::string_view word(Rights rights) noexcept;

@@ -53,6 +53,7 @@ BlockMemory StoredBlock::memory() const {
   if (readers) memory.readers = readers->memory();
   memory.reserved = reserved;
   memory.audited = audit != sessionblocks::AuditLevel::counted;  // what recovery makes is a write
+  memory.evicts = at_limit != sessionblocks::AtLimit::refuse;
   if (segment) {
     memory.populate = [file = segment](std::uint64_t offset, std::uint64_t bytes) {
       return file->reserve(offset, bytes).has_value();
@@ -82,6 +83,7 @@ Result<BlockId> BlockStore::create(const BlockRequest& request, const Fill& fill
   block.permits = request.permits;
   block.audit = request.audit;
   block.enforce = request.enforce;
+  block.at_limit = request.at_limit;
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
   block.last_used_ms = boottime_ms();
   block.ending = request.ending;
@@ -131,7 +133,9 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
   };
   if (!readers) return undo(readers.error());
   block.readers = std::make_shared<SegmentFile>(std::move(*readers));
-  if (auto kept = block.readers->reserve(0, block.readers->bytes()); !kept) {
+  const bool marks_use = block.at_limit == sessionblocks::AtLimit::evict_lru;
+  const std::uint64_t marks_at = offsetof(layout::ReadersSegment, used);
+  if (auto kept = block.readers->reserve(0, marks_use ? block.readers->bytes() : marks_at); !kept) {
     return undo(kept.error());
   }
   const auto heap = layout::Geometry::of(bytes).heap_at;
@@ -152,6 +156,7 @@ Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockR
   fields.audit = request.audit;
   fields.full_ring = request.full_ring;
   fields.enforce = request.enforce;
+  fields.at_limit = request.at_limit;
   fields.segment_bytes = block.segment ? block.segment->bytes() : 0;
   fields.reserved_bytes = block.reserved_bytes();
   fields.quota_bytes = block.quota_bytes;
@@ -207,6 +212,8 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
       static_cast<sessionblocks::AuditLevel>(stored.policy.load(std::memory_order_relaxed) & 0xFFU);
   block.enforce = static_cast<sessionblocks::Enforce>(
       (stored.policy.load(std::memory_order_relaxed) >> 24U) & 0xFFU);
+  block.at_limit = static_cast<sessionblocks::AtLimit>(
+      (stored.policy.load(std::memory_order_relaxed) >> 40U) & 0xFFU);
   block.ends_at_ms = stored.ends_at_ms;
   const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
   block.ending.idle_ms = stored.idle_ms;
@@ -321,6 +328,7 @@ Result<StoredBlock> BlockStore::make_generation(const StoredBlock& block, Room r
   next.row = block.row;
   next.quota_bytes = block.quota_bytes;
   next.audit = block.audit;
+  next.at_limit = block.at_limit;
   if (auto made = make_memory(next, kFirstTableId); !made) return tl::unexpected(made.error());
   if (room == Room::as_needed) return next;
   if (auto kept = reserve_ahead(next, parts_.data_plane.used_bytes(block.memory())); !kept) {

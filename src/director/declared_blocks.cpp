@@ -22,12 +22,6 @@ sessionblocks::BlockKind stored(BlockKind kind) {
   return sessionblocks::BlockKind::private_;
 }
 
-sessionblocks::Enforce stored(Enforce enforce) {
-  if (enforce == Enforce::swap) return sessionblocks::Enforce::swap;
-  if (enforce == Enforce::kill) return sessionblocks::Enforce::kill;
-  return sessionblocks::Enforce::cooperative;
-}
-
 std::uint32_t stored(const Permits& permits) {
   const auto bit = [](bool is_given, Permit permit) {
     return is_given ? static_cast<std::uint32_t>(permit) : 0U;
@@ -59,6 +53,7 @@ BlockRequest request_of(const Suite& suite, const BlockSpec& block, ScopeId owne
   request.audit = stored(block.audit);
   request.full_ring = stored(block.on_full_ring);
   request.enforce = stored(block.enforce);
+  request.at_limit = stored(block.at_limit);
   request.permits = stored(block.permit);
   request.is_loaded = block.at_start == AtStart::load;
   request.from = block.from;
@@ -98,6 +93,18 @@ sessionblocks::FullRing stored(OnFullRing policy) noexcept {
   if (policy == OnFullRing::fail) return sessionblocks::FullRing::fail;
   if (policy == OnFullRing::count) return sessionblocks::FullRing::count;
   return sessionblocks::FullRing::wait;
+}
+
+sessionblocks::Enforce stored(Enforce enforce) noexcept {
+  if (enforce == Enforce::swap) return sessionblocks::Enforce::swap;
+  if (enforce == Enforce::kill) return sessionblocks::Enforce::kill;
+  return sessionblocks::Enforce::cooperative;
+}
+
+sessionblocks::AtLimit stored(AtLimit policy) noexcept {
+  if (policy == AtLimit::evict_expired) return sessionblocks::AtLimit::evict_expired;
+  if (policy == AtLimit::evict_lru) return sessionblocks::AtLimit::evict_lru;
+  return sessionblocks::AtLimit::refuse;
 }
 
 sessionblocks::AtEnd stored(AtEnd at_end) noexcept {

@@ -25,6 +25,8 @@ namespace sessionblocks::director {
 [[nodiscard]] sessionblocks::AuditLevel stored(AuditLevel level) noexcept;
 [[nodiscard]] sessionblocks::FullRing stored(OnFullRing policy) noexcept;
 [[nodiscard]] sessionblocks::AtEnd stored(AtEnd at_end) noexcept;
+[[nodiscard]] sessionblocks::Enforce stored(Enforce enforce) noexcept;
+[[nodiscard]] sessionblocks::AtLimit stored(AtLimit policy) noexcept;
 
 // The path of the suite's own scope or of a script's.
 [[nodiscard]] std::string path_of(const Suite& suite, const ScopeRef& scope);

@@ -41,6 +41,10 @@ constexpr Choice<sessionblocks::Enforce> kEnforces[] = {
     {"cooperative", sessionblocks::Enforce::cooperative},
     {"swap", sessionblocks::Enforce::swap},
     {"kill", sessionblocks::Enforce::kill}};
+constexpr Choice<sessionblocks::AtLimit> kAtLimits[] = {
+    {"refuse", sessionblocks::AtLimit::refuse},
+    {"evict-expired", sessionblocks::AtLimit::evict_expired},
+    {"evict-lru", sessionblocks::AtLimit::evict_lru}};
 
 Result<BlockRequest> read_request(const Fields& fields) {
   BlockRequest request;
@@ -54,6 +58,8 @@ Result<BlockRequest> read_request(const Fields& fields) {
   if (!full_ring) return tl::unexpected(full_ring.error());
   const auto enforce = choose(fields, "enforce", kEnforces);
   if (!enforce) return tl::unexpected(enforce.error());
+  const auto at_limit = choose(fields, "at_limit", kAtLimits);
+  if (!at_limit) return tl::unexpected(at_limit.error());
   const auto quota = fields.number_or("quota", UINT64_MAX, request.quota_bytes);
   if (!quota) return tl::unexpected(quota.error());
   const auto lifespan = fields.number_or("lifespan_ms", kMaxLifespanMs, 0);
@@ -68,6 +74,7 @@ Result<BlockRequest> read_request(const Fields& fields) {
   request.audit = *audit;
   request.full_ring = *full_ring;
   request.enforce = *enforce;
+  request.at_limit = *at_limit;
   request.quota_bytes = *quota;
   request.lifespan_ms = *lifespan;
   const auto ending = read_ending(fields);
@@ -212,6 +219,7 @@ Answer answer_fork(RequestContext& context, Client& client, const Fields& fields
   request.quota_bytes = origin->quota_bytes;
   request.audit = origin->audit;
   request.enforce = origin->enforce;
+  request.at_limit = origin->at_limit;
   request.permits = origin->permits;
   request.from = origin->policy.name;
   if (fields.has("name")) {

@@ -286,12 +286,13 @@ class SegmentDataPlane final : public DataPlane {
     Mapped& block = mapped(memory);
     if (!block.maintenance) {
       const data::WorkerMemory ours(own.segment.data(), own.ring_records);
-      block.maintenance =
-          std::make_unique<data::Maintenance>(data::MaintenancePlace{.memory = &block.block,
-                                                                     .readers = &readers_in(memory),
-                                                                     .lane = &ours.lane(0),
-                                                                     .open = 0,
-                                                                     .owner = owner_of(own.id, 0)});
+      block.maintenance = std::make_unique<data::Maintenance>(data::MaintenancePlace{
+          .memory = &block.block,
+          .readers = &readers_in(memory),
+          .lane = &ours.lane(0),
+          .open = 0,
+          .owner = owner_of(own.id, 0),
+          .growing = memory.evicts ? data::Growing::with_spare : data::Growing::freely});
     }
     return *block.maintenance;
   }

@@ -24,19 +24,29 @@ Result<director::BlockRequest> request_of(const BlockOptions& options) {
   } else if (options.kind != "private") {
     return fail(Errc::invalid_argument, "block " + options.name + ": kind private or shared");
   }
+  const auto refused = [&options](const std::string& what) {
+    return fail(Errc::invalid_argument, "block " + options.name + ": " + what);
+  };
   const auto audit = director::value_of<director::AuditLevel>(options.audit);
+  if (!audit) return refused("audit " + director::quote(options.audit));
   const auto full_ring = director::value_of<director::OnFullRing>(options.on_full_ring);
+  if (!full_ring) return refused("on_full_ring " + director::quote(options.on_full_ring));
+  const auto enforce = director::value_of<director::Enforce>(options.enforce);
+  if (!enforce) return refused("enforce " + director::quote(options.enforce));
+  const auto at_limit = director::value_of<director::AtLimit>(options.at_limit);
+  if (!at_limit) return refused("at_limit " + director::quote(options.at_limit));
   const auto at_end = director::value_of<director::AtEnd>(options.at_end);
-  const bool has_times = options.lifespan.count() >= 0 && options.idle.count() >= 0;
-  if (!audit || !full_ring || !at_end || !has_times) {
-    return fail(Errc::invalid_argument,
-                "block " + options.name + ": audit, on_full_ring, lifespan, idle, at_end");
+  if (!at_end) return refused("at_end " + director::quote(options.at_end));
+  if (options.lifespan.count() < 0 || options.idle.count() < 0) {
+    return refused("lifespan and idle are not negative");
   }
   const auto permits = director::permit_bits(options.permit);
   if (!permits) return tl::unexpected(permits.error());
   request.permits = *permits;
   request.audit = director::stored(*audit);
   request.full_ring = director::stored(*full_ring);
+  request.enforce = director::stored(*enforce);
+  request.at_limit = director::stored(*at_limit);
   request.quota_bytes = options.quota_bytes;
   request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
   request.ending.idle_ms = static_cast<std::uint64_t>(options.idle.count());

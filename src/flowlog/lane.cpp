@@ -15,7 +15,7 @@ constexpr std::string_view kUnknownOpen = "a record of a block that is not open"
 // Why no honest worker publishes this record; empty when one may.
 std::string_view objection(const RingCell& record, const OpenTable& opens) noexcept {
   const auto op = static_cast<Op>(record.op);
-  if (op < Op::define_key || op > Op::drop) return "a record of no known operation";
+  if (op < Op::define_key || op > Op::evict) return "a record of no known operation";
   if ((record.flags & ~layout::kInlineKey) != 0) return "a record with unknown flags";
   if (record.count == 0) return "a record of no operations";
   const bool is_inline = (record.flags & layout::kInlineKey) != 0;

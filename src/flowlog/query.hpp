@@ -29,7 +29,7 @@ struct Query {
   void add(Op op) noexcept { ops |= 1U << static_cast<unsigned>(op); }
 };
 inline constexpr std::uint32_t kReads = 1U << 2U | 1U << 3U | 1U << 4U | 1U << 14U;
-inline constexpr std::uint32_t kWrites = 0x3FE0U;  // put to get_and_erase
+inline constexpr std::uint32_t kWrites = 0x3FE0U | 1U << 16U;  // put to get_and_erase, evict
 
 // `state` is the reader's, at this entry. Problems match every query.
 [[nodiscard]] bool matches(const Query& query, const Entry& entry, const LogState& state);

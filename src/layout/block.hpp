@@ -40,6 +40,14 @@ struct SlotRef {
   [[nodiscard]] constexpr SlotRef with(Mark mark) const noexcept {
     return {(word & ~std::uint64_t{7}) | static_cast<std::uint64_t>(mark)};
   }
+  // What is left of a slot whose node this lane took off it for good.
+  [[nodiscard]] constexpr SlotRef dropped_by(OwnerId owner) const noexcept {
+    return {(word >> 48U << 48U) | (std::uint64_t{raw(owner)} << 3U) |
+            static_cast<std::uint64_t>(Mark::dropped)};
+  }
+  [[nodiscard]] constexpr bool is_dropped_by(OwnerId owner) const noexcept {
+    return *this == dropped_by(owner);
+  }
   [[nodiscard]] constexpr bool holds_node() const noexcept {
     return mark() == Mark::live || mark() == Mark::frozen;
   }
@@ -101,7 +109,7 @@ struct BlockHeader {
       kLine) std::atomic<std::uint64_t> page_watermark;  // pages at and above were never claimed
   std::atomic<std::uint64_t> next_thread_number;
   std::atomic<std::uint64_t> next_table;  // prepared, not yet current; counts when id = current + 1
-  std::atomic<std::uint64_t> version_floor;  // above every version of a dropped tombstone
+  std::atomic<std::uint64_t> version_floor;  // above every version of what was dropped
 
   // Counters of the growth under way and of the claimed slots: hints.
   alignas(kLine) std::atomic<std::uint64_t> claimed_slots;  // of the current table

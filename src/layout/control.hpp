@@ -52,7 +52,8 @@ struct alignas(kLine) BlockRow {
   std::atomic<std::uint64_t> life;            // LifeWord; 0: free row
   std::atomic<std::uint64_t> reserved_bytes;  // memory is there for every offset below this
   std::atomic<std::uint64_t> segment_bytes;   // = quota rounded to pages
-  std::atomic<std::uint64_t> policy;      // AuditLevel, FullRing, BlockKind, Enforce, AtEnd: 8 each
+  std::atomic<std::uint64_t>
+      policy;  // 8 each: AuditLevel, FullRing, BlockKind, Enforce, AtEnd, AtLimit
   std::atomic<std::uint32_t> change_seq;  // waiters of state and generation sleep on this
   std::uint32_t owner_scope;
   std::uint64_t zero0[3];

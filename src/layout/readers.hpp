@@ -1,6 +1,7 @@
 // A readers segment, one per block generation: hazard references and waiter words. Every grant
 // maps it read-write, a read-only one too. All of it is a hint: a forged hazard keeps chunks from
-// reuse, a forged waiter word costs a system call; neither can damage a value.
+// reuse, a forged waiter word costs a system call, a forged mark chooses who is evicted; none can
+// damage a value.
 #pragma once
 
 #include "layout/identity.hpp"
@@ -9,6 +10,8 @@ namespace sessionblocks::layout {
 
 inline constexpr unsigned kHazards = 1'024;
 inline constexpr unsigned kWaiterWords = 1'024;
+inline constexpr unsigned kUseMarks = 16'384;
+inline constexpr unsigned kUseTickShift = 8;  // ticks of 256 ms, which wrap after 4.6 hours
 
 // While `node` is not zero the chunk at that offset is not reused.
 struct alignas(kLine) Hazard {
@@ -28,8 +31,12 @@ struct ReadersSegment {
   alignas(kLine) Hazard hazards[kHazards];
   // Not zero: someone waits on a slot whose index falls on this word (index modulo the count).
   std::atomic<std::uint32_t> waiters[kWaiterWords];
+  // When a key whose hash falls on this mark was last read, in ticks of the monotonic clock; 0:
+  // never. Only a block that evicts what was not used for longest has memory here.
+  alignas(kLine) std::atomic<std::uint16_t> used[kUseMarks];
 };
 static_assert(offsetof(ReadersSegment, hazards) == 128);
-static_assert(sizeof(ReadersSegment) == 128 + kHazards * 64 + kWaiterWords * 4);
+static_assert(offsetof(ReadersSegment, used) == 128 + kHazards * 64 + kWaiterWords * 4);
+static_assert(sizeof(ReadersSegment) == offsetof(ReadersSegment, used) + kUseMarks * 2);
 
 }  // namespace sessionblocks::layout

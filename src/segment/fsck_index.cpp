@@ -82,8 +82,10 @@ void Checker::slot(const TableView& view, TableRole role, std::uint64_t index,
       break;
     case Mark::frozen:
     case Mark::moved:
-    case Mark::dropped:
       valid = role == TableRole::old;
+      break;
+    case Mark::dropped:
+      valid = true;  // by a migration, or by an eviction
       break;
   }
   if (!valid) {

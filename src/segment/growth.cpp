@@ -198,15 +198,10 @@ Growth::Step Growth::drop(const Tables& tables, std::uint64_t index, Pair seen, 
   Node* node = memory_->node(ref.offset());
   // A key that comes back must not repeat a version, and nobody remembers this one's after it.
   const std::uint64_t above = node->version.load(std::memory_order_relaxed) + 1;
-  auto& floor = memory_->header().version_floor;
-  std::uint64_t low = floor.load(std::memory_order_relaxed);
-  while (low < above && !floor.compare_exchange_weak(low, above, std::memory_order_acq_rel)) {
-  }
+  raise_version_floor(memory_->header(), above);
   // Whoever takes a node off its slot first makes sure that it counts as committed.
   mark_committed(*node, gen);
-  const Pair mine{(seen.low >> 48U << 48U) | (std::uint64_t{raw(owner_)} << 3U) |
-                      static_cast<std::uint64_t>(Mark::dropped),
-                  seen.high + 1};
+  const Pair mine{ref.dropped_by(owner_).word, seen.high + 1};
   auto& side = heap_->side();
   side.slot.store(index, std::memory_order_relaxed);
   side.old.store(ref.offset(), std::memory_order_relaxed);

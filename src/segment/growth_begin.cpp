@@ -50,7 +50,8 @@ unsigned Growth::wanted_log2() const noexcept {
   if (!filling && !scarce) return 0;
   const std::uint64_t live = claimed > erased ? claimed - erased : 0;
   // Mostly tombstones: a table of the same size gets rid of them.
-  const unsigned log2 = table.log2_slots() + (live * 2 >= table.slots() ? 1 : 0);
+  const bool is_larger = live * 2 >= table.slots() && has_room_for_larger(table);
+  const unsigned log2 = table.log2_slots() + (is_larger ? 1 : 0);
   return std::min(log2, layout::kMaxTableLog2);
 }
 
@@ -59,7 +60,7 @@ void Growth::after_insert() {
   const std::uint64_t claimed = header.claimed_slots.fetch_add(1, std::memory_order_relaxed) + 1;
   const TableWord table{header.table.load(std::memory_order_acquire)};
   const bool due = claimed * 4 >= table.slots() * 3;
-  if (due && begin_prepared()) return;
+  if (due && is_worth_beginning(table) && begin_prepared()) return;
   // The director prepares tables ahead and finishes what stopped and dead movers left. It is away,
   // or slower than we fill the table: do it ourselves, late and now and then.
   if (claimed % 64 != 0) return;
@@ -67,10 +68,40 @@ void Growth::after_insert() {
   // Half of it is enough for all that the old one held.
   const TableWord old{header.old_table.load(std::memory_order_acquire)};
   if (old.is_table() && claimed * 2 >= table.slots() && !finish()) return;
-  if (claimed * 8 >= table.slots() * 7) return static_cast<void>(begin_now());
+  if (claimed * 8 >= table.slots() * 7 && growing_ == Growing::freely) {
+    return static_cast<void>(begin_now());
+  }
   if (!due && should_keep_spare(table) && wanted_log2() != 0) {
     (void)prepare_next(table.log2_slots());
   }
+}
+
+bool Growth::has_next(TableWord table) const noexcept {
+  const TableWord next{memory_->header().next_table.load(std::memory_order_acquire)};
+  return next.is_table() && next.id() == table.id() + 1;
+}
+
+bool Growth::has_room_for_larger(TableWord table) const noexcept {
+  if (growing_ == Growing::freely) return true;
+  const std::uint64_t pages = table.slots() * sizeof(layout::Slot) / layout::kPageBytes;
+  return pages_left() >= 2 * 2 * pages + memory_->page_count() / 8;
+}
+
+bool Growth::is_worth_beginning(TableWord table) const noexcept {
+  if (growing_ == Growing::freely || has_tombstones()) return true;
+  const TableWord next{memory_->header().next_table.load(std::memory_order_acquire)};
+  return next.id() == table.id() + 1 && next.log2_slots() > table.log2_slots();
+}
+
+// Long before the last empty slot: probes become long, and the director may be slow to give back
+// the table of the last rebuild.
+bool Growth::has_slot_for_new() {
+  auto& header = memory_->header();
+  const TableWord table{header.table.load(std::memory_order_acquire)};
+  const std::uint64_t claimed = header.claimed_slots.load(std::memory_order_relaxed);
+  if (claimed * 8 < table.slots() * 7) return true;
+  if (!is_worth_beginning(table) && !has_room_for_larger(table)) return false;
+  return begin_now() || claimed * 32 < table.slots() * 31;
 }
 
 // A spare table, while there is still room for it in a row: just before the pages that nobody had
@@ -108,33 +139,49 @@ bool Growth::begin_now() {
 }
 
 bool Growth::prepare_next(unsigned log2_slots) {
-  auto& header = memory_->header();
-  const TableWord table{header.table.load(std::memory_order_acquire)};
-  TableWord next{header.next_table.load(std::memory_order_acquire)};
-  if (next.is_table() && next.id() == table.id() + 1) return true;
+  const TableWord table{memory_->header().table.load(std::memory_order_acquire)};
+  if (has_next(table)) return true;
   // The size comes from the current table's word, which anyone may have scribbled over.
   if (log2_slots < layout::kMinTableLog2 || log2_slots > layout::kMaxTableLog2) return false;
   const std::uint64_t slots = std::uint64_t{1} << log2_slots;
   const std::uint64_t pages = slots * sizeof(layout::Slot) / layout::kPageBytes;
   const auto page = heap_->pages().claim_run(pages, Claim::for_table);
   if (!page) return false;
+  if (!offer_next(table, log2_slots, *page)) heap_->pages().return_run(*page);
+  return true;
+}
+
+bool Growth::prepare_next_in(std::uint64_t page) {
+  const TableWord table{memory_->header().table.load(std::memory_order_acquire)};
+  const std::uint64_t pages = table.slots() * sizeof(layout::Slot) / layout::kPageBytes;
+  const bool fits = memory_->descriptor(page).run_pages.load(std::memory_order_relaxed) == pages;
+  if (!fits || has_next(table) || !heap_->pages().own(page)) return false;
+  return offer_next(table, table.log2_slots(), page);
+}
+
+// Precondition: the pages are ours. False: somebody else's table is the next one; they still are.
+bool Growth::offer_next(TableWord table, unsigned log2_slots, std::uint64_t page) {
+  auto& header = memory_->header();
+  TableWord next{header.next_table.load(std::memory_order_acquire)};
+  if (next.is_table() && next.id() == table.id() + 1) return false;
   const TableWord fresh =
-      TableWord::make(table.id() + 1, log2_slots, static_cast<std::uint32_t>(*page));
-  auto* at = reinterpret_cast<layout::Slot*>(memory_->page_bytes(*page));
-  for (std::uint64_t i = 0; i < slots; ++i) {
+      TableWord::make(table.id() + 1, log2_slots, static_cast<std::uint32_t>(page));
+  // First: a table with an owner and an id to come is given back should we die here.
+  memory_->descriptor(page).run_head.store(fresh.id(), std::memory_order_relaxed);
+  auto* at = reinterpret_cast<layout::Slot*>(memory_->page_bytes(page));
+  for (std::uint64_t i = 0; i < fresh.slots(); ++i) {
     at[i].low.store(kEmptyRef, std::memory_order_relaxed);
     // A ver of this table only: a writer that slept through a reuse of the memory fails.
     at[i].high.store(std::uint64_t{fresh.id()} << 32U, std::memory_order_relaxed);
   }
-  memory_->descriptor(*page).run_head.store(fresh.id(), std::memory_order_relaxed);
-  heap_->pages().publish_head(*page, layout::PageKind::table_head);
+  heap_->pages().publish_head(page, layout::PageKind::table_head);
   SESSIONBLOCKS_CRASH("growth.before_next");
-  if (header.next_table.compare_exchange_strong(next.word, fresh.word, std::memory_order_acq_rel)) {
-    SESSIONBLOCKS_CRASH("growth.next_named");
-    heap_->pages().disown(*page);
-    return true;
+  if (!header.next_table.compare_exchange_strong(next.word, fresh.word,
+                                                 std::memory_order_acq_rel)) {
+    return false;
   }
-  heap_->pages().return_run(*page);
+  SESSIONBLOCKS_CRASH("growth.next_named");
+  heap_->pages().disown(page);
   return true;
 }
 

@@ -14,7 +14,7 @@ using layout::TableWord;
 Maintenance::Maintenance(const MaintenancePlace& place)
     : place_(place),
       heap_(*place.memory, place.readers, place.lane->side, place.open, place.owner),
-      growth_(*place.memory, *place.readers, heap_, place.owner),
+      growth_(*place.memory, *place.readers, heap_, place.owner, place.growing),
       checkpoints_(*place.memory, *place.readers, heap_) {}
 
 bool Maintenance::run(std::span<const IntentSource> workers) {
@@ -61,7 +61,7 @@ bool Maintenance::retire(std::span<const IntentSource> workers) {
   for (const std::uint64_t head : heads) {
     if (is_table_in_use(memory, head, workers)) {
       all = false;  // a stopped writer may come back to it; the memory waits, nobody else
-    } else {
+    } else if (place_.growing == Growing::freely || !growth_.prepare_next_in(head)) {
       heap_.pages().return_run(head);
     }
   }

@@ -20,6 +20,7 @@ struct MaintenancePlace {
   layout::LaneHead* lane = nullptr;
   std::uint16_t open = 0;
   OwnerId owner{};
+  Growing growing = Growing::freely;
 };
 
 class Maintenance {

@@ -159,6 +159,15 @@ void PagePool::disown(std::uint64_t page) noexcept {
   descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
 }
 
+bool PagePool::own(std::uint64_t page) noexcept {
+  PageDescriptor& descriptor = memory_->descriptor(page);
+  std::uint64_t word = descriptor.entry.load(std::memory_order_relaxed);
+  PageEntry entry = PageEntry::unpack(word);
+  if (entry.kind != PageKind::table_head || raw(entry.owner) != 0) return false;
+  entry.owner = owner_;
+  return descriptor.entry.compare_exchange_strong(word, entry.pack(), std::memory_order_acq_rel);
+}
+
 void PagePool::return_page(std::uint64_t page) noexcept {
   // Recovery may take a dead owner off it meanwhile.
   while (!return_page(page, memory_->descriptor(page).entry.load(std::memory_order_relaxed))) {

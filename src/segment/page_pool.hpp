@@ -44,6 +44,8 @@ class PagePool {
   // A table that the header names belongs to nobody: only the director gives it back, when no
   // intent names it. While it has an owner, only that one (or its recovery) may.
   void disown(std::uint64_t page) noexcept;
+  // The way back, of a table that nobody can come back to. False: it has an owner.
+  [[nodiscard]] bool own(std::uint64_t page) noexcept;
 
   // Precondition: the page is ours (or its owner is dead) and nothing refers to it.
   void return_page(std::uint64_t page) noexcept;

@@ -58,6 +58,8 @@ class LaneRecovery {
   [[nodiscard]] bool displaced(const Intent& intent, std::uint64_t fresh, Gen gen,
                                std::uint64_t old) const;
   void complete(const Intent& intent, std::uint64_t fresh, Gen gen);
+  void complete_eviction(const Intent& intent);
+  void record_and_wake(const Intent& intent);
   [[nodiscard]] bool is_here(std::uint64_t offset, Gen gen) const {
     const auto seen = gen_of(offset);
     return seen && incarnation_of(*seen) == incarnation_of(gen);
@@ -131,8 +133,7 @@ void LaneRecovery::side() {
     const layout::Slot* slot = slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed));
     // The dropped ref carries this lane's id, so that it shows who won.
     if (slot != nullptr && slot->low.load(std::memory_order_acquire) == mine &&
-        SlotRef{mine}.mark() == layout::Mark::dropped &&
-        SlotRef{mine}.offset() == std::uint64_t{raw(owner_)} << 3U && !is_reachable(memory_, old)) {
+        SlotRef{mine}.is_dropped_by(owner_) && !is_reachable(memory_, old)) {
       free_by_gen(old, side.old_gen.load(kRelaxed));
     }
   } else if (kind == SideKind::trim) {
@@ -263,6 +264,10 @@ void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) 
   } else if (seen) {
     free_by_gen(old, old_gen);
   }
+  record_and_wake(intent);
+}
+
+void LaneRecovery::record_and_wake(const Intent& intent) {
   ++report_.committed;
   publish_record(intent);
   const std::uint64_t slot = intent.slot.load(kRelaxed);
@@ -321,13 +326,37 @@ void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
   }
 }
 
+// A slot that was dropped once is never anything else, while an intent names its table.
+void LaneRecovery::complete_eviction(const Intent& intent) {
+  const layout::Slot* slot = slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed));
+  if (slot == nullptr) return static_cast<void>(++report_.forged);
+  if (!SlotRef{slot->low.load(std::memory_order_acquire)}.is_dropped_by(owner_)) return;
+  const std::uint64_t old = intent.old.load(kRelaxed);
+  const Gen old_gen = intent.old_gen.load(kRelaxed);
+  const auto seen = gen_of(old);
+  if (seen && *seen == old_gen && state_of(*seen) == NodeState::in_use) {
+    const Node& node = *memory_.node(old);
+    const bool is_evicted = node.key_id.load(kRelaxed) == intent.key_id.load(kRelaxed) &&
+                            node.version.load(kRelaxed) + 1 == intent.version.load(kRelaxed) &&
+                            !is_reachable(memory_, old);
+    if (!is_evicted) return static_cast<void>(++report_.forged);
+  }
+  if (seen) free_by_gen(old, old_gen);
+  record_and_wake(intent);
+}
+
 void LaneRecovery::main() {
   Intent& intent = head_.intent;
   const std::uint64_t op = intent.op.load(std::memory_order_acquire);
   if (op == intent.done.load(std::memory_order_acquire)) return;
   if (((intent.what.load(kRelaxed) >> 16U) & 0xFFFFU) != block_.open) return;
   const std::uint64_t fresh = intent.fresh.load(std::memory_order_acquire);
-  if (fresh != 0) decide(intent, fresh, intent.fresh_gen.load(kRelaxed));
+  const bool is_eviction = static_cast<Op>(intent.what.load(kRelaxed) & 0xFFU) == Op::evict;
+  if (is_eviction && fresh == 0) {
+    if (intent.table.load(kRelaxed) != 0) complete_eviction(intent);
+  } else if (fresh != 0) {
+    decide(intent, fresh, intent.fresh_gen.load(kRelaxed));
+  }
   SESSIONBLOCKS_CRASH("recovery.before_done");
   intent.done.store(op, std::memory_order_release);
 }

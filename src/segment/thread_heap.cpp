@@ -60,8 +60,10 @@ Chunk ThreadHeap::take(std::uint64_t bytes, Claim purpose) {
   const std::uint8_t size_class = class_of(bytes);
   if (size_class == kRunClass) return take_run(bytes, purpose);
   std::uint64_t offset = pop_ready(size_class);
-  if (offset == 0 && (refill(size_class, purpose) || refill_desperately(size_class, purpose))) {
-    offset = pop_ready(size_class);
+  if (offset == 0 && refill(size_class, purpose)) offset = pop_ready(size_class);
+  if (offset == 0) {
+    if (const Chunk chunk = steal_remembered(bytes); chunk.offset != 0) return chunk;
+    if (refill_desperately(size_class, purpose)) offset = pop_ready(size_class);
   }
   if (offset != 0) return {offset, kClassBytes[size_class], 0};
   return steal(bytes);
@@ -180,6 +182,14 @@ void ThreadHeap::forget_page(OwnPage& own) {
   own_[page] = nullptr;
   all_.erase(std::find_if(all_.begin(), all_.end(),
                           [&](const auto& candidate) { return candidate.get() == &own; }));
+}
+
+std::optional<std::uint64_t> ThreadHeap::next_page_of_other_class(std::uint8_t size_class) {
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    const OwnPage& own = *all_[++page_cursor_ % all_.size()];
+    if (own.size_class != size_class) return own.page;
+  }
+  return std::nullopt;
 }
 
 void ThreadHeap::recycle() {

@@ -18,6 +18,7 @@
 
 #include <bit>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sessionblocks::segment {
@@ -43,6 +44,11 @@ class ThreadHeap {
   void put_back(const Chunk& chunk, layout::Gen gen) noexcept;
   // The caller's compare-and-swap took this node off its chain; nobody else may free it.
   void free_node(std::uint64_t offset, layout::Gen gen);
+  // Of another's page, and freed just now: take() looks here before it looks everywhere.
+  void remember_freed(std::uint64_t offset);
+  // A page of ours that is cut into chunks of another class than `size_class`, in turns; nullopt:
+  // there is none.
+  [[nodiscard]] std::optional<std::uint64_t> next_page_of_other_class(std::uint8_t size_class);
   void stolen(const Chunk& chunk, bool won) noexcept;  // the steal is over
 
   // A chunk that lies ready in the page that was used last; 0: take() looks further.
@@ -117,6 +123,7 @@ class ThreadHeap {
   void reclaim_everything();
   [[nodiscard]] Chunk take_run(std::uint64_t bytes, Claim purpose);
   [[nodiscard]] Chunk steal(std::uint64_t bytes);
+  [[nodiscard]] Chunk steal_remembered(std::uint64_t bytes);
   [[nodiscard]] Chunk try_steal(std::uint64_t offset, std::uint64_t chunk_bytes);
 
   OwnPage& own_page(std::uint64_t page, std::uint8_t size_class);
@@ -157,6 +164,8 @@ class ThreadHeap {
   std::vector<OwnPage*> with_ready_[kClassBytes.size()];
   std::size_t hint_cursor_[kClassBytes.size()] = {};
   std::size_t steal_cursor_ = 0;
+  std::size_t page_cursor_ = 0;
+  std::vector<std::uint64_t> freed_elsewhere_;
   std::vector<std::uint64_t> resting_;
   std::vector<std::uint64_t> hazards_;
   std::uint64_t seen_orphans_ = 0;

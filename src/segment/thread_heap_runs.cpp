@@ -110,6 +110,26 @@ Chunk ThreadHeap::steal(std::uint64_t bytes) {
   return {};
 }
 
+void ThreadHeap::remember_freed(std::uint64_t offset) {
+  constexpr std::size_t kMost = 64;
+  if (freed_elsewhere_.size() < kMost) freed_elsewhere_.push_back(offset);
+}
+
+Chunk ThreadHeap::steal_remembered(std::uint64_t bytes) {
+  for (std::size_t i = freed_elsewhere_.size(); i-- > 0;) {
+    const std::uint64_t offset = freed_elsewhere_[i];
+    const auto& descriptor = memory_->descriptor(memory_->page_of(offset));
+    const auto entry = PageEntry::unpack(descriptor.entry.load(std::memory_order_acquire));
+    const std::uint64_t chunk_bytes = memory_->chunk_bytes(entry, offset);
+    const bool is_chunk = entry.kind == PageKind::chunks && chunk_bytes != 0;
+    if (is_chunk && chunk_bytes < bytes) continue;  // for another write
+    freed_elsewhere_.erase(freed_elsewhere_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (!is_chunk) continue;
+    if (const Chunk got = try_steal(offset, chunk_bytes); got.offset != 0) return got;
+  }
+  return {};
+}
+
 // The hazard comes first: while it stands the owner may collect the chunk but neither reuse it nor
 // give its page back, so the gen that we are about to swap is a gen and not a user's bytes.
 Chunk ThreadHeap::try_steal(std::uint64_t offset, std::uint64_t chunk_bytes) {

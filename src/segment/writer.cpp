@@ -31,7 +31,8 @@ Writer::Writer(const WriterPlace& place)
     : place_(place),
       steps_(place.lane->intent),
       heap_(*place.memory, place.readers, place.lane->side, place.open, place.owner),
-      growth_(*place.memory, *place.readers, heap_, place.owner) {}
+      growth_(*place.memory, *place.readers, heap_, place.owner,
+              place.at_limit == AtLimit::refuse ? Growing::freely : Growing::with_spare) {}
 
 Outcome Writer::apply_closely(const KeyView& key, const Mutation& mutation, layout::LifeWord life,
                               bool record_it, std::uint64_t now_ms) {
@@ -40,10 +41,17 @@ Outcome Writer::apply_closely(const KeyView& key, const Mutation& mutation, layo
   if (run(work) == Attempt::refused) {
     steps_.unname_slot();
     if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
-    if (work.record) record(work, work.old.is_live ? work.old_key_id : 0);
+    const bool may_evict =
+        work.outcome.code == Errc::out_of_memory && place_.at_limit != AtLimit::refuse;
+    if (work.record && !may_evict) record(work, work.old.is_live ? work.old_key_id : 0);
   }
   steps_.finish();
   return work.outcome;
+}
+
+void Writer::record_full(const KeyView& key, const Mutation& mutation, std::uint64_t now_ms) {
+  place_.ring->push_with_key(
+      make_record(place_.open, mutation.op, Errc::out_of_memory, 0, 0, 0, now_ms), key.bytes());
 }
 
 Writer::Attempt Writer::run(Work& work) {
@@ -126,7 +134,12 @@ bool Writer::locate(Work& work) {
       return false;
     case ProbeEnd::empty:
       work.old = {};
-      if (!work.tables.is_growing() || growth_.has_room_for_new(work.tables)) return true;
+      if (!work.tables.is_growing()) {
+        if (place_.at_limit == AtLimit::refuse || growth_.has_slot_for_new()) return true;
+        if (same_tables(memory, work.tables)) work.outcome.code = Errc::out_of_memory;
+        return false;
+      }
+      if (growth_.has_room_for_new(work.tables)) return true;
       if (!growth_.make_room_for_new(work.tables)) work.outcome.code = Errc::out_of_memory;
       return false;
     case ProbeEnd::full:
@@ -181,6 +194,7 @@ Errc Writer::build(Work& work) {
   shape.type = work.plan.type;
   if (shape.value_bytes > place_.memory->geometry().segment_bytes) return Errc::value_too_large;
   const Errc taken = take_chunk(work, shape.node_bytes());
+  work.outcome.wanted_bytes = taken == Errc{} ? 0 : shape.node_bytes();
   if (taken != Errc{}) return taken;
   fill(work, shape);
   if (work.plan.kept_bytes > 0 && !detail::unchanged(work.view)) return Errc::conflict;

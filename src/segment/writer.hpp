@@ -26,6 +26,7 @@ struct Outcome {
   layout::ValueType old_type = layout::ValueType::tombstone;  // wrong_type: what is there
   std::uint64_t key_id = 0;
   std::uint64_t expiry_ms = 0;
+  std::uint64_t wanted_bytes = 0;     // out_of_memory: of a node, 0: of a slot
   std::array<std::byte, 8> number{};  // increment: the sum
 };
 
@@ -38,6 +39,7 @@ struct WriterPlace {
   AuditRingWriter* ring = nullptr;
   std::uint16_t open = 0;  // the worker's index of this block
   OwnerId owner{};
+  AtLimit at_limit = AtLimit::refuse;
 };
 
 class Writer {
@@ -54,6 +56,9 @@ class Writer {
       return;
     outcome = apply_closely(key, mutation, life, record, now_ms);
   }
+  // Where the policy is to evict, out_of_memory leaves no record: the caller makes room and applies
+  // it again (eviction.hpp), or gives up with this.
+  void record_full(const KeyView& key, const Mutation& mutation, std::uint64_t now_ms);
 
   // The thread ends or closes the block: its pages lose their owner, its hazard its slot.
   void leave() noexcept;

@@ -188,7 +188,8 @@ Result<std::uint64_t> BlockHandle::walk_at(std::span<const Moment> moments,
     const Seen* const seen = stopped == Errc{} ? visitor.wants(text_of(key)) : nullptr;
     if (seen == nullptr) return stopped == Errc{};
     if (!all_held()) stopped = Errc::no_such_checkpoint;
-    if (stopped == Errc{} && audit_ == AuditLevel::full) stopped = make_room(lane, key.size());
+    if (stopped == Errc{} && audit_ == AuditLevel::full)
+      stopped = make_room(lane, segment::Writer::cells_needed(key.size()));
     if (stopped != Errc{}) return false;
     const segment::KeyView record_key{key.data(), static_cast<std::uint32_t>(key.size()), 0};
     record_read(lane, Op::for_each, record_key, Errc{}, *seen, platform::monotonic_coarse_ms());

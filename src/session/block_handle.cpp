@@ -15,7 +15,17 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestSleep{100};
 constexpr std::chrono::seconds kLongestMove{10};
-constexpr auto kNap = std::chrono::microseconds(100);  // while the director drains our ring
+constexpr auto kNap = std::chrono::microseconds(100);  // while the director does something for us
+// For the director to give back the index table of the last rebuild, should it be the one thing
+// that is missing: one that lives does within a turn. Who waited in vain does not wait again soon.
+constexpr std::uint64_t kLongestWaitForTableMs = 2'000;
+constexpr std::uint64_t kWaitAgainAfterMs = 10'000;
+
+// Nothing wakes us: the director must not pay for a worker that is ahead of it.
+void nap() {
+  std::atomic<std::uint32_t> never{0};
+  (void)platform::futex_wait_for(never, 0, kNap);
+}
 
 // What the director answered, read in one place.
 struct OpenReply {
@@ -111,6 +121,7 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   const std::uint64_t policy = handle->row_->policy.load(std::memory_order_acquire);
   handle->audit_ = static_cast<AuditLevel>(policy & 0xFFU);
   handle->on_full_ring_ = static_cast<FullRing>((policy >> 8U) & 0xFFU);
+  handle->at_limit_ = static_cast<AtLimit>((policy >> 40U) & 0xFFU);
   BlockHandle* self = handle.get();
   handle->memory_ = std::make_unique<segment::BlockMemory>(
       handle->block_.data(), fields->bytes, &handle->row_->reserved_bytes,
@@ -192,24 +203,33 @@ LaneBlock& BlockHandle::make_lane_block(Lane& lane) {
 
 segment::Writer& BlockHandle::make_writer(Lane& lane) {
   LaneBlock& block = lane_block(lane);
-  block.writer = std::make_unique<segment::Writer>(segment::WriterPlace{
-      memory_.get(), readers_, &row_->life, lane.head, &lane.ring, open_, lane.owner});
+  block.writer = std::make_unique<segment::Writer>(place_of(lane));
   return *block.writer;
 }
 
+segment::Evictor& BlockHandle::evictor_of(Lane& lane) {
+  LaneBlock& block = lane_block(lane);
+  if (!block.evictor) {
+    block.evictor = std::make_unique<segment::Evictor>(place_of(lane), *block.writer);
+  }
+  return *block.evictor;
+}
+
+segment::WriterPlace BlockHandle::place_of(Lane& lane) noexcept {
+  return {memory_.get(), readers_, &row_->life, lane.head,
+          &lane.ring,    open_,    lane.owner,  at_limit_};
+}
+
 // Room in the ring for what an operation can write, by the block's policy when it is full.
-Errc BlockHandle::make_room(Lane& lane, std::size_t key_bytes) {
-  const std::uint64_t cells = segment::Writer::cells_needed(key_bytes);
+Errc BlockHandle::make_room(Lane& lane, std::uint64_t cells) {
   while (true) {
     const Errc present = session_->lanes().make_ring_present(lane, cells);
     if (present != Errc{}) return present;
     if (lane.ring.has_room(cells)) return Errc{};
     if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
     if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
-    // Nothing wakes us: the director must not pay for a worker that is ahead of it. The state is
-    // looked at again, so that a block that ends does not keep its workers.
-    std::atomic<std::uint32_t> never{0};
-    (void)platform::futex_wait_for(never, 0, kNap);
+    nap();
+    // So that a block that ends does not keep its workers.
     if (check_state(false) != Errc{}) return check_state(false);
     if (!lane.ring.is_plausible()) return Errc::corrupt;  // of the lane, not of the block
   }
@@ -243,7 +263,7 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
   lane->enter(handle);
   code_ = handle.check_state(for_write);
   if (code_ == Errc{} && handle.records(for_write)) {
-    code_ = handle.make_room(*lane, key_bytes);
+    code_ = handle.make_room(*lane, segment::Writer::cells_needed(key_bytes));
   }
   if (code_ != Errc{}) return lane->leave();
   lane_ = lane;
@@ -274,26 +294,67 @@ void BlockHandle::write(const Key& key, const segment::Mutation& mutation,
   Lane& lane = operation.lane();
   const segment::KeyView view = view_of(key);
   const bool record = records(true) && !is_lost(lane, view.size);
-  if (!record) {
-    auto& writes = lane.counters[open_].writes;
-    writes.store(writes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
-  segment::Writer& writer = writer_of(lane);
-  writer.apply(view, mutation, active_, record, now_ms, outcome);
-  while (outcome.code == Errc::gone) [[unlikely]] {
-      // The life word changed under the operation and nothing was written. Say what it became; once
-      // more if it is active again.
-      outcome.code = check_state(true);
-      if (outcome.code != Errc{}) break;
-      writer.apply(view, mutation, active_, record, now_ms, outcome);
-    }
-  // Memory that was emptied under the operation has no room: its generation is over.
+  if (!record) count_writes(lane, 1);
+  apply(writer_of(lane), view, mutation, record, now_ms, outcome);
   if (outcome.code == Errc::out_of_memory) [[unlikely]] {
+    if (at_limit_ != AtLimit::refuse) {
+      write_by_evicting(lane, view, mutation, record, now_ms, outcome);
+    }
+    // Memory that was emptied under the operation has no room: its generation is over.
     if (const Errc state = check_state(true); state != Errc{}) outcome.code = state;
   }
   if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
     outcome.code = corrupt();
   }
+}
+
+void BlockHandle::apply(segment::Writer& writer, const segment::KeyView& key,
+                        const segment::Mutation& mutation, bool record, std::uint64_t now_ms,
+                        segment::Outcome& outcome) {
+  writer.apply(key, mutation, active_, record, now_ms, outcome);
+  while (outcome.code == Errc::gone) [[unlikely]] {
+      // The life word changed under the operation and nothing was written. Say what it became; once
+      // more if it is active again.
+      outcome.code = check_state(true);
+      if (outcome.code != Errc{}) break;
+      writer.apply(key, mutation, active_, record, now_ms, outcome);
+    }
+}
+
+void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
+                                    const segment::Mutation& mutation, bool record,
+                                    std::uint64_t now_ms, segment::Outcome& outcome) {
+  constexpr int kMostRounds = 64;
+  const std::uint64_t cells = segment::Writer::cells_needed(key.size) + segment::Evictor::kCells;
+  const std::uint64_t waits_from = waits_for_table_from_ms_.load(std::memory_order_relaxed);
+  const std::uint64_t until = now_ms < waits_from ? 0 : now_ms + kLongestWaitForTableMs;
+  segment::Evictor& evictor = evictor_of(lane);
+  for (int round = 0; outcome.code == Errc::out_of_memory && round < kMostRounds;) {
+    const Errc room = records(true) ? make_room(lane, cells) : Errc{};
+    if (room != Errc{}) return static_cast<void>(outcome.code = room);
+    const bool is_heard = records(true) && lane.ring.has_room(cells);
+    const auto made = evictor.make_room({outcome.wanted_bytes, active_, is_heard, now_ms});
+    if (!is_heard) count_evicted(lane, made.evicted);
+    if (!made.is_made) break;
+    const bool waits_for_table = made.evicted == 0 && outcome.wanted_bytes == 0;
+    if (waits_for_table && platform::monotonic_coarse_ms() > until) {
+      waits_for_table_from_ms_.store(now_ms + kWaitAgainAfterMs, std::memory_order_relaxed);
+      break;
+    }
+    if (waits_for_table) nap();
+    if (!waits_for_table) ++round;
+    apply(writer_of(lane), key, mutation, record, now_ms, outcome);
+  }
+  if (outcome.code == Errc::out_of_memory && record) {
+    writer_of(lane).record_full(key, mutation, now_ms);
+  }
+}
+
+// Evictions without a record.
+void BlockHandle::count_evicted(Lane& lane, std::size_t number) noexcept {
+  if (!records(true)) return count_writes(lane, number);
+  auto& lost = lane.head->ring_lost;
+  lost.store(lost.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
 }
 
 bool BlockHandle::count_lost(Lane& lane, std::size_t key_bytes) noexcept {

@@ -9,6 +9,7 @@
 #include "platform/clock.hpp"
 #include "segment/moment.hpp"
 #include "segment/mutation.hpp"
+#include "segment/use_marks.hpp"
 #include "session/moment_visitor.hpp"
 #include "session/session_state.hpp"
 
@@ -149,7 +150,25 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   [[nodiscard]] bool records(bool for_write) const noexcept {
     return likely(audit_ == AuditLevel::full) || (for_write && audit_ == AuditLevel::writes);
   }
-  [[nodiscard]] Errc make_room(Lane& lane, std::size_t key_bytes);
+  [[nodiscard]] Errc make_room(Lane& lane, std::uint64_t cells);
+  [[nodiscard]] segment::WriterPlace place_of(Lane& lane) noexcept;
+  [[nodiscard]] segment::Evictor& evictor_of(Lane& lane);
+  // The writer's apply(), until it is known what a change of the life word under it meant.
+  void apply(segment::Writer& writer, const segment::KeyView& key,
+             const segment::Mutation& mutation, bool record, std::uint64_t now_ms,
+             segment::Outcome& outcome);
+  // A write that found the block full: once more, each time that something could be taken out.
+  void write_by_evicting(Lane& lane, const segment::KeyView& key, const segment::Mutation& mutation,
+                         bool record, std::uint64_t now_ms, segment::Outcome& outcome);
+  void count_evicted(Lane& lane, std::size_t number) noexcept;
+  void count_writes(Lane& lane, std::uint64_t number) noexcept {
+    auto& writes = lane.counters[open_].writes;  // only this thread stores here
+    writes.store(writes.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
+  }
+  // For who evicts what was not used for longest.
+  void note_use(const segment::KeyView& key, std::uint64_t now_ms) noexcept {
+    if (unlikely(at_limit_ == AtLimit::evict_lru)) segment::mark_use(*readers_, key.hash, now_ms);
+  }
 
   std::shared_ptr<SessionState> session_;
   std::string name_;
@@ -163,9 +182,11 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   const layout::BlockRow* row_ = nullptr;
   AuditLevel audit_ = AuditLevel::full;
   FullRing on_full_ring_ = FullRing::wait;
+  AtLimit at_limit_ = AtLimit::refuse;
   platform::Mapping block_;
   platform::Mapping readers_map_;
   layout::ReadersSegment* readers_ = nullptr;
+  std::atomic<std::uint64_t> waits_for_table_from_ms_{0};
   std::atomic<bool> is_corrupt_{false};  // by corrupt(), or by the guards
   std::atomic<bool> is_reported_{false};
   platform::BusGuard block_guard_;

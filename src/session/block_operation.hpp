@@ -61,6 +61,7 @@ template <bool kRecords, typename Copy>
     } else {
       count_read(*lane);
     }
+    note_use(view, now_ms);
   }
   lane->leave();
   return is_whole;
@@ -96,6 +97,7 @@ template <typename Copy>
   const bool is_damaged = found == segment::Found::corrupt || read.code == Errc::corrupt;
   if (is_damaged || is_corrupt_.load(std::memory_order_relaxed)) read.code = corrupt();
   record_read(lane, op, view, read.code, read.seen, now_ms);
+  if (read.code == Errc{}) note_use(view, now_ms);
   return read;
 }
 

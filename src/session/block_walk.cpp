@@ -59,6 +59,7 @@ Errc BlockHandle::visit(const Key& key,
     }
     // Before the first byte is visible to the caller.
     record_read(operation.lane(), Op::visit, view, Errc{}, seen, now_ms);
+    note_use(view, now_ms);
     callback({slot.value(), slot.shape.value_bytes});
     const auto gen = memory_->authentic_gen(slot.ref.offset());
     if (is_corrupt_.load(std::memory_order_relaxed)) return corrupt();
@@ -94,7 +95,8 @@ Result<std::uint64_t> BlockHandle::for_each(std::string_view prefix,
     if (is_damaged) return false;
     const std::string_view key(reinterpret_cast<const char*>(node.data()), shape.key_bytes);
     if (!key.starts_with(prefix)) return true;
-    if (audit_ == AuditLevel::full) stopped = make_room(operation.lane(), key.size());
+    if (audit_ == AuditLevel::full)
+      stopped = make_room(operation.lane(), segment::Writer::cells_needed(key.size()));
     if (stopped != Errc{}) return false;
     const segment::KeyView record_key{node.data(), shape.key_bytes, 0};
     record_read(operation.lane(), Op::for_each, record_key, Errc{}, seen, now_ms);

@@ -7,8 +7,8 @@
 
 #include "lockfree/audit_ring.hpp"
 #include "platform/mapping.hpp"
+#include "segment/eviction.hpp"
 #include "segment/worker_memory.hpp"
-#include "segment/writer.hpp"
 
 #include <array>
 #include <atomic>
@@ -22,7 +22,8 @@ class BlockHandle;
 // What a lane keeps for one open block.
 struct LaneBlock {
   segment::HazardSlot hazard;
-  std::unique_ptr<segment::Writer> writer;  // made by the thread's first write
+  std::unique_ptr<segment::Writer> writer;    // made by the thread's first write
+  std::unique_ptr<segment::Evictor> evictor;  // by the first that finds the block full
 };
 
 struct Lane {

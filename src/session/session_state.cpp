@@ -184,6 +184,7 @@ Result<void> SessionState::create(const BlockOptions& options, FlowNumber flow) 
                      {"audit", options.audit},
                      {"on_full_ring", options.on_full_ring},
                      {"enforce", options.enforce},
+                     {"at_limit", options.at_limit},
                      {"permit", options.permit}};
   if (flow != kNoFlow) request["flow"] = flow;
   auto reply = client_.request(std::move(request));

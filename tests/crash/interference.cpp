@@ -107,7 +107,8 @@ class Judge {
     const auto fault = [&](const std::string& what) { violations.add(how + ": " + what, step); };
     Entries now = entries_of(scene.system.memory);
     const auto found = now.find(path_.key);
-    const bool erases = path_.op == Op::erase || path_.op == Op::get_and_erase;
+    const bool erases =
+        path_.op == Op::erase || path_.op == Op::get_and_erase || path_.op == Op::evict;
     if (committed) writes.push_back({"", version, erases});
     const Write* last = nullptr;
     std::set<std::uint64_t> versions;

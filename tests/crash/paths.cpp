@@ -1,5 +1,6 @@
 // Every way through the data plane that changes shared bytes, as one operation each.
 #include "checks.hpp"
+#include "segment/eviction.hpp"
 #include "segment/maintenance.hpp"
 #include "segment/waiters.hpp"
 
@@ -33,15 +34,20 @@ int fill(Scene& s, std::string_view value) {
   }
 }
 
-void growing(Scene& s) {
+void growing_after(Scene& s, const std::function<void(Scene&)>& before) {
   keys(s.self, 0, 300);
   keys(s.another, 300, 500);
+  before(s);
   for (int i = 0; i < 40; ++i) s.self.erase("key" + std::to_string(i * 3));
   // Out of a table that the other worker made, not out of the first one, which nobody owns.
   Growth& growth = s.another.writer.growth();
   if (!growth.begin_now() || !growth.finish()) std::abort();
   for (int i = 0; i < 40; ++i) s.self.erase("key" + std::to_string(i * 3 + 1));
   if (!growth.begin_now()) std::abort();
+}
+
+void growing(Scene& s) {
+  growing_after(s, [](Scene&) {});
 }
 
 void result(Scene& s, const Outcome& outcome) {
@@ -158,6 +164,43 @@ void add_more_writes(std::vector<Path>& all) {
              some(s);
              s.another.put("long", kLong);
            }));
+}
+
+// Takes out the one entry that may go: what has expired, or, of all, what a run can be made of.
+Path eviction(std::string name, std::string key, AtLimit policy) {
+  Path path = simple(std::move(name), std::move(key), Op::evict, nullptr);
+  path.act = [policy](Scene& s) {
+    const WriterPlace place{&s.system.memory,
+                            &s.system.readers_segment(),
+                            &s.system.life(),
+                            &s.self.lane,
+                            &s.self.ring,
+                            test::kOpen,
+                            owner_of(s.victim.id, 0),
+                            policy};
+    Evictor evictor(place, s.self.writer);
+    const bool is_out =
+        evictor.make_room({kMaxChunkBytes + 1, System::active(), true, 1'000}).evicted == 1;
+    Outcome outcome;
+    outcome.code = is_out ? Errc{} : Errc::not_found;
+    outcome.version = 3;  // each is put twice
+    result(s, outcome);
+  };
+  return path;
+}
+
+void add_evictions(std::vector<Path>& all) {
+  all.push_back(with(eviction("evict what has expired", "mine", AtLimit::evict_expired), expired));
+  all.push_back(with(eviction("evict a run", "long", AtLimit::evict_lru), [](Scene& s) {
+    some(s);
+    s.self.put("long", "short");
+    s.another.put("long", kLong);
+  }));
+  all.push_back(
+      with(eviction("evict during a growth", "key400", AtLimit::evict_expired), [](Scene& s) {
+        growing_after(s, [](Scene& before) { put_until(before.self, "key400", "stale", 500); });
+        s.self.lane.ring_drained.store(s.self.ring.next());  // room for the record
+      }));
 }
 
 void add_growth(std::vector<Path>& all) {
@@ -387,6 +430,8 @@ constexpr std::array kInterfered =
                                      "erase of a run",
                                      "append that makes a run",
                                      "put, into a page that is cut anew",
+                                     "evict what has expired",
+                                     "evict during a growth",
                                      "settle",
                                      "put, insert",
                                      "put, overwrite of an own page's node",
@@ -418,6 +463,7 @@ const std::vector<Path>& paths() {
   static const std::vector<Path> all = [] {
     std::vector<Path> list;
     add_writes(list);
+    add_evictions(list);
     add_more_writes(list);
     add_growth(list);
     add_heap(list);

@@ -16,7 +16,7 @@ using segment::Mutation;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::size_t kSavedWorkerBytes = layout::lane_at(kUsedLanes, kRingRecords);
-static_assert(sizeof(layout::ReadersSegment) <= 72 * 1024);
+static_assert(sizeof(layout::ReadersSegment) <= 104 * 1024);
 
 layout::LifeWord active() {
   return layout::LifeWord::make(BlockId{7}, Generation{1}, BlockState::active);

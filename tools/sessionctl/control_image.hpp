@@ -30,6 +30,7 @@ struct BlockInfo {
   AuditLevel audit{};
   FullRing full_ring{};
   Enforce enforce{};
+  AtLimit at_limit{};
   ScopeId owner{};
   std::uint64_t reserved_bytes = 0;
   std::uint64_t segment_bytes = 0;

@@ -72,6 +72,8 @@ void add_create_command(CLI::App& app, Invocation& invocation) {
   choice("--audit", block.audit, "full, writes or counted", {"full", "writes", "counted"});
   choice("--on-full-ring", block.on_full_ring, "wait, fail or count", {"wait", "fail", "count"});
   choice("--enforce", block.enforce, "cooperative, swap or kill", {"cooperative", "swap", "kill"});
+  choice("--at-limit", block.at_limit, "when it is full: refuse, evict-expired or evict-lru",
+         {"refuse", "evict-expired", "evict-lru"});
   choice("--at-end", block.at_end, "destroy, heir, snapshot or elevate",
          {"destroy", "heir", "snapshot", "elevate"});
   command->add_option("--heir", block.heir, "with --at-end heir: the scope that gets it")

@@ -75,6 +75,7 @@ Json json_of(const BlockInfo& block) {
                  {"audit", text(word(block.audit))},
                  {"on_full_ring", text(word(block.full_ring))},
                  {"enforce", text(word(block.enforce))},
+                 {"at_limit", text(word(block.at_limit))},
                  {"at_end", text(word(block.at_end))},
                  {"created", flowlog::utc_text(block.created_unix_ms)}};
   if (block.ends_at_ms != 0) object["ends_in_ms"] = time_left_ms(block);
@@ -189,6 +190,7 @@ void show_description(const ControlImage& image, const BlockInfo& block,
   table.add({"reserved", size_text(block.reserved_bytes)});
   table.add({"audit", text(word(block.audit)) + ", full ring: " + text(word(block.full_ring))});
   table.add({"enforce", text(word(block.enforce))});
+  table.add({"at limit", text(word(block.at_limit))});
   table.add({"created", flowlog::utc_text(block.created_unix_ms)});
   table.add({"lifespan", lifespan_text(block)});
   table.add({"idle", block.idle_ms == 0 ? "-" : "ends unused for " + duration_text(block.idle_ms)});
