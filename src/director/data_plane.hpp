@@ -38,7 +38,7 @@ struct BlockMemory {
 struct WorkerOpen {
   unsigned open = 0;  // kNoOpen: nothing of the worker's names it, but it may own pages there
   sessionblocks::Rights rights = sessionblocks::Rights::none;
-  BlockMemory memory;
+  BlockMemory memory;  // none: its pages have gone
 };
 
 struct WorkerMemory {
@@ -120,7 +120,8 @@ class DataPlane {
   // ahead of that. A hint from shared bytes; the caller bounds it.
   virtual std::uint64_t used_bytes(const BlockMemory& memory) = 0;
 
-  // After this, nothing that began before the change of state can commit. Nobody is waited for.
+  // After this, nothing that began before the change of state can commit, and what had is
+  // remembered in its worker's segment, should the block's pages go. Nobody is waited for.
   // An error: the kernel refused the barrier, and nothing is settled.
   virtual Result<void> settle(const BlockMemory& block, std::span<const Holder> holders) = 0;
   virtual RecoveryReport recover(const WorkerMemory& worker, std::span<const WorkerOpen> opens) = 0;

@@ -157,8 +157,7 @@ void Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) 
 void Registry::recover(Worker& worker, const std::string& text) {
   std::vector<WorkerOpen> opens;
   for (const auto& [open, opened] : worker.opens) {
-    const auto block = memory_of(opened);
-    if (block) opens.push_back({open, opened.rights, *block});
+    opens.push_back({open, opened.rights, memory_of(opened).value_or(BlockMemory{})});
   }
   for (const auto& [id, block] : blocks.all()) {
     // A director works on every block in turn, and may own pages in each.

@@ -7,6 +7,7 @@
 #include "director/data_plane.hpp"
 #include "segment/damage.hpp"
 #include "segment/format.hpp"
+#include "segment/last_record.hpp"
 #include "segment/maintenance.hpp"
 #include "segment/rebuild.hpp"
 #include "segment/recovery.hpp"
@@ -19,6 +20,13 @@ namespace data = sessionblocks::segment;
 
 layout::ReadersSegment& readers_in(const BlockMemory& memory) {
   return *reinterpret_cast<layout::ReadersSegment*>(memory.readers.data());
+}
+
+// Pages are given back from the first to the last.
+bool has_pages(const BlockMemory& memory) {
+  if (memory.block.empty()) return false;
+  const auto& header = *reinterpret_cast<const layout::BlockHeader*>(memory.block.data());
+  return header.identity.magic == static_cast<std::uint64_t>(layout::Magic::block);
 }
 
 // A block as the data plane sees it, as long as the director has it mapped.
@@ -149,13 +157,23 @@ class SegmentDataPlane final : public DataPlane {
 
   Result<void> settle(const BlockMemory& memory, std::span<const Holder> holders) override {
     const Sources sources(holders);
-    return data::settle(mapped(memory).block, sources.intents);
+    data::BlockMemory& block = mapped(memory).block;
+    if (auto done = data::settle(block, sources.intents); !done) return done;
+    for (std::size_t i = 0; i < holders.size(); ++i) {
+      data::remember_committed(sources.memories[i], holders[i].worker.id, block,
+                               sources.intents[i].open);
+    }
+    return {};
   }
 
   RecoveryReport recover(const WorkerMemory& worker, std::span<const WorkerOpen> opens) override {
     const data::WorkerMemory dead(worker.segment.data(), worker.ring_records);
     RecoveryReport report;
     for (const WorkerOpen& open : opens) {
+      if (!has_pages(open.memory)) {
+        report.committed += data::complete_remembered(dead, static_cast<std::uint16_t>(open.open));
+        continue;
+      }
       auto& readers = readers_in(open.memory);
       if (open.rights != sessionblocks::Rights::read_write) {
         data::release_readers(readers, worker.id);

@@ -22,6 +22,7 @@ namespace sessionblocks::layout {
                                       kPageTableAt,
                                       sizeof(LaneHead),
                                       offsetof(LaneHead, ring_shift),
+                                      offsetof(LaneHead, committed_op),
                                       sizeof(Intent),
                                       sizeof(SideIntent),
                                       sizeof(AuditRecord),

@@ -92,10 +92,12 @@ struct alignas(kLine) LaneHead {
   // first cell because there was no memory for more.
   std::atomic<std::uint64_t> ring_shift;
   alignas(kLine) std::atomic<std::uint64_t> ring_drained;  // records taken: the director's copy
+  // Stored by the director when a block has settled: the operation in flight, if it had committed.
+  std::atomic<std::uint64_t> committed_op;
 };
 static_assert(offsetof(LaneHead, intent) == 64 && offsetof(LaneHead, side) == 192);
 static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring_shift) == 272);
-static_assert(offsetof(LaneHead, ring_drained) == 320);
+static_assert(offsetof(LaneHead, ring_drained) == 320 && offsetof(LaneHead, committed_op) == 328);
 static_assert(sizeof(LaneHead) <= kLaneHeadBytes);
 
 // Per open block: what audit levels "writes" and "counted" keep instead of records.

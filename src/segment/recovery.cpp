@@ -2,10 +2,11 @@
 
 #include "core/crash_point.hpp"
 #include "core/words.hpp"
-#include "lockfree/audit_ring.hpp"
 #include "lockfree/cas16.hpp"
 #include "segment/chain.hpp"
+#include "segment/last_record.hpp"
 #include "segment/thread_heap.hpp"
+#include "segment/verdict.hpp"
 #include "segment/waiters.hpp"
 
 #include <algorithm>
@@ -43,33 +44,22 @@ class LaneRecovery {
         owner_(owner),
         block_(block),
         memory_(*block.memory),
+        verdict_(memory_, owner),
         report_(report) {}
 
   void side();
   void main();
 
  private:
-  [[nodiscard]] layout::Slot* slot_of(std::uint64_t table, std::uint64_t index) const;
-  [[nodiscard]] std::optional<Gen> gen_of(std::uint64_t offset) const;
-  [[nodiscard]] bool committed(const Intent& intent, std::uint64_t fresh, Gen gen) const;
-  [[nodiscard]] bool same_key(std::uint64_t left, std::uint64_t right) const;
   [[nodiscard]] bool is_head_of_run(std::uint64_t offset) const;
-  [[nodiscard]] bool has_moved_on(std::uint64_t old) const;
-  [[nodiscard]] bool displaced(const Intent& intent, std::uint64_t fresh, Gen gen,
-                               std::uint64_t old) const;
   void complete(const Intent& intent, std::uint64_t fresh, Gen gen);
   void complete_eviction(const Intent& intent);
   void record_and_wake(const Intent& intent);
-  [[nodiscard]] bool is_here(std::uint64_t offset, Gen gen) const {
-    const auto seen = gen_of(offset);
-    return seen && incarnation_of(*seen) == incarnation_of(gen);
-  }
   void decide(const Intent& intent, std::uint64_t fresh, Gen gen);
   void undo(std::uint64_t fresh, Gen gen);
   void free_by_gen(std::uint64_t offset, Gen gen);
   void finish_trim(std::uint64_t old);
   void hint(std::uint64_t offset);
-  void publish_record(const Intent& intent);
 
   const WorkerMemory& worker_;
   unsigned lane_;
@@ -77,27 +67,9 @@ class LaneRecovery {
   OwnerId owner_;
   const RecoveredBlock& block_;
   BlockMemory& memory_;
+  Verdict verdict_;
   RecoveryReport& report_;
 };
-
-layout::Slot* LaneRecovery::slot_of(std::uint64_t table, std::uint64_t index) const {
-  const auto view = memory_.table(TableWord{table});
-  if (!view || index > view->mask) return nullptr;
-  return memory_.is_table_page(view->word) ? &view->slots[index] : nullptr;
-}
-
-// No answer means that no node begins there, not only that a living worker adopted the page while
-// we looked: what we leave now nobody comes back to.
-std::optional<Gen> LaneRecovery::gen_of(std::uint64_t offset) const {
-  constexpr int kChangesOfOwner = 1'000;
-  for (int i = 0; i < kChangesOfOwner; ++i) {
-    if (const auto gen = memory_.authentic_gen(offset)) return gen;
-    if (memory_.node(offset) == nullptr) return std::nullopt;
-    const auto entry = memory_.descriptor(memory_.page_of(offset)).entry.load(kRelaxed);
-    if (memory_.chunk_bytes(PageEntry::unpack(entry), offset) == 0) return std::nullopt;
-  }
-  return std::nullopt;
-}
 
 void LaneRecovery::hint(std::uint64_t offset) {
   auto& descriptor = memory_.descriptor(memory_.page_of(offset));
@@ -113,7 +85,7 @@ void LaneRecovery::hint(std::uint64_t offset) {
 // Frees a node that the dead thread's compare-and-swap took off its chain, unless it got to that.
 void LaneRecovery::free_by_gen(std::uint64_t offset, Gen gen) {
   if (offset == 0) return;
-  const auto seen = gen_of(offset);
+  const auto seen = verdict_.gen_of(offset);
   if (!seen || incarnation_of(*seen) != incarnation_of(gen)) return;  // reused: it was done
   if (state_of(*seen) == NodeState::in_use) {
     SESSIONBLOCKS_CRASH("recovery.before_freed");
@@ -130,7 +102,8 @@ void LaneRecovery::side() {
   const std::uint64_t old = side.old.load(kRelaxed);
   const std::uint64_t mine = side.mine.load(kRelaxed);
   if (kind == SideKind::drop) {
-    const layout::Slot* slot = slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed));
+    const layout::Slot* slot =
+        verdict_.slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed));
     // The dropped ref carries this lane's id, so that it shows who won.
     if (slot != nullptr && slot->low.load(std::memory_order_acquire) == mine &&
         SlotRef{mine}.is_dropped_by(owner_) && !is_reachable(memory_, old)) {
@@ -139,7 +112,7 @@ void LaneRecovery::side() {
   } else if (kind == SideKind::trim) {
     finish_trim(old);
   } else if (kind == SideKind::return_run) {
-    const auto gen = gen_of(old);
+    const auto gen = verdict_.gen_of(old);
     const bool won = gen && *gen == mine;
     if (won && state_of(mine) == NodeState::collected && is_head_of_run(old) &&
         !is_reachable(memory_, old)) {
@@ -159,7 +132,7 @@ void LaneRecovery::side() {
 // next director to take out.
 void LaneRecovery::finish_trim(std::uint64_t old) {
   auto& side = head_.side;
-  if (auto* slot = slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed))) {
+  if (auto* slot = verdict_.slot_of(side.table.load(kRelaxed), side.slot.load(kRelaxed))) {
     Pair seen{};
     seen.high = slot->high.load(std::memory_order_acquire);
     seen.low = slot->low.load(std::memory_order_acquire);
@@ -167,36 +140,6 @@ void LaneRecovery::finish_trim(std::uint64_t old) {
   }
   SESSIONBLOCKS_CRASH("recovery.trim_bumped");
   if (!is_reachable(memory_, old)) free_by_gen(old, side.old_gen.load(kRelaxed));
-}
-
-bool LaneRecovery::same_key(std::uint64_t left, std::uint64_t right) const {
-  const Node* a = memory_.node(left);
-  const Node* b = memory_.node(right);
-  if (a == nullptr || b == nullptr) return false;
-  const auto shape_a = layout::Shape::unpack(a->shape.load(kRelaxed));
-  const auto shape_b = layout::Shape::unpack(b->shape.load(kRelaxed));
-  if (shape_a.key_bytes != shape_b.key_bytes || shape_a.key_bytes > layout::kMaxKeyBytes ||
-      !memory_.holds(left, shape_a.node_bytes()) || !memory_.holds(right, shape_b.node_bytes())) {
-    return false;
-  }
-  std::array<std::byte, layout::kMaxKeyBytes> key;
-  copy_out(key.data(), reinterpret_cast<const std::byte*>(a) + shape_a.key_at(), shape_a.key_bytes);
-  return equal_bytes(reinterpret_cast<const std::byte*>(b) + shape_b.key_at(), key.data(),
-                     shape_a.key_bytes);
-}
-
-bool LaneRecovery::committed(const Intent& intent, std::uint64_t fresh, Gen gen) const {
-  if (intent.table.load(kRelaxed) == 0) return false;
-  const layout::Slot* slot = slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed));
-  if (slot != nullptr) {
-    const SlotRef ref{slot->low.load(std::memory_order_acquire)};
-    const bool shows = ref.mark() <= layout::Mark::moved && ref.offset() == fresh;
-    if (shows) return true;
-  }
-  // The slot may have moved on to the next table, whose memory may have moved on as well.
-  if (is_reachable(memory_, fresh)) return true;
-  // Last: whoever takes the node off its slot marks it first, and may do so while we look.
-  return memory_.node(fresh)->commit_mark.load(std::memory_order_acquire) == incarnation_of(gen);
 }
 
 void LaneRecovery::undo(std::uint64_t fresh, Gen gen) {
@@ -212,51 +155,15 @@ bool LaneRecovery::is_head_of_run(std::uint64_t offset) const {
   return PageEntry::unpack(descriptor.entry.load(kRelaxed)).kind == PageKind::run_head;
 }
 
-// Whether the key of this node has a later version by now, or was forgotten after a later one.
-bool LaneRecovery::has_moved_on(std::uint64_t old) const {
-  const Node& node = *memory_.node(old);
-  const auto shape = layout::Shape::unpack(node.shape.load(kRelaxed));
-  const std::uint64_t version = node.version.load(kRelaxed);
-  if (shape.key_bytes == 0 || shape.key_bytes > layout::kMaxKeyBytes) return false;
-  if (!memory_.holds(old, shape.node_bytes())) return false;
-  std::array<std::byte, layout::kMaxKeyBytes> key;
-  copy_out(key.data(), reinterpret_cast<const std::byte*>(&node) + shape.key_at(), shape.key_bytes);
-  SlotView view;
-  std::uint64_t newest = 0;
-  const KeyView key_view{key.data(), shape.key_bytes, node.hash.load(kRelaxed)};
-  const Found found = lookup(memory_, key_view, nullptr, view, [&](const SlotView& hit) {
-    newest = hit.node->version.load(kRelaxed);
-  });
-  if (found == Found::absent) {
-    newest = memory_.header().version_floor.load(std::memory_order_acquire);
-  }
-  return found != Found::corrupt && newest > version;
-}
-
-// Whether the commit that the intent tells of can have taken this node, which is in use, off its
-// slot. The node itself says of which key it is and which version came after it; the new node says
-// so too unless it was displaced and used again, and then the index must know a later version.
-bool LaneRecovery::displaced(const Intent& intent, std::uint64_t fresh, Gen gen,
-                             std::uint64_t old) const {
-  const Node& node = *memory_.node(old);
-  if (old == fresh || node.key_id.load(kRelaxed) != intent.key_id.load(kRelaxed) ||
-      node.version.load(kRelaxed) + 1 != intent.version.load(kRelaxed) ||
-      is_reachable(memory_, old)) {
-    return false;
-  }
-  if (same_key(old, fresh)) return true;
-  return !is_here(fresh, gen) && has_moved_on(old);
-}
-
 void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) {
   const std::uint64_t old = intent.old.load(kRelaxed);
   const Gen old_gen = intent.old_gen.load(kRelaxed);
   const bool keeps_old = (intent.what.load(kRelaxed) & layout::kKeepOld) != 0;
-  const auto seen = old != 0 && !keeps_old ? gen_of(old) : std::nullopt;
+  const auto seen = old != 0 && !keeps_old ? verdict_.gen_of(old) : std::nullopt;
   if (seen && *seen == old_gen && state_of(*seen) == NodeState::in_use &&
-      !displaced(intent, fresh, gen, old)) {
+      !verdict_.has_displaced(intent, fresh, gen, old)) {
     // Another's commit may have freed it since we looked: then it is none of ours, and no forgery.
-    const auto now = gen_of(old);
+    const auto now = verdict_.gen_of(old);
     if (now && *now == old_gen) {
       ++report_.forged;
       return;
@@ -269,31 +176,11 @@ void LaneRecovery::complete(const Intent& intent, std::uint64_t fresh, Gen gen) 
 
 void LaneRecovery::record_and_wake(const Intent& intent) {
   ++report_.committed;
-  publish_record(intent);
+  if (block_.audited) publish_last_record(worker_, lane_);
   const std::uint64_t slot = intent.slot.load(kRelaxed);
-  if (const layout::Slot* at = slot_of(intent.table.load(kRelaxed), slot)) {
+  if (const layout::Slot* at = verdict_.slot_of(intent.table.load(kRelaxed), slot)) {
     wake_slot(*block_.readers, *at, slot);
   }
-}
-
-// Writes the record into the dead lane's ring as its thread would have: at the index that it kept,
-// so that doing it twice is doing it once.
-void LaneRecovery::publish_record(const Intent& intent) {
-  const std::uint64_t at = intent.record_at.load(kRelaxed);
-  if (at == 0 || !block_.audited || head_.ring_written.load(kRelaxed) != at - 1) return;
-  layout::AuditRecord record{};
-  record.key_id = intent.key_id.load(kRelaxed);
-  record.version = intent.version.load(kRelaxed);
-  record.value_bytes = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(intent.value_bytes.load(kRelaxed), UINT32_MAX));
-  record.open = block_.open;
-  record.op = static_cast<std::uint8_t>(intent.what.load(kRelaxed) & 0xFFU);
-  record.count = 1;
-  const std::uint64_t place = at - 1 + head_.ring_shift.load(kRelaxed);
-  sessionblocks::detail::store_cell(worker_.ring(lane_)[place & (worker_.ring_records() - 1)],
-                                    record);
-  SESSIONBLOCKS_CRASH("recovery.before_record");
-  head_.ring_written.store(at, std::memory_order_release);
 }
 
 void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
@@ -305,11 +192,11 @@ void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
     return;
   }
   const bool named = intent.table.load(kRelaxed) != 0;
-  if (named && is_here(fresh, gen) && committed(intent, fresh, gen)) {
+  if (named && verdict_.is_here(fresh, gen) && verdict_.has_shown(intent, fresh, gen)) {
     return complete(intent, fresh, gen);
   }
   // Looked at after the mark: one that was displaced and stolen meanwhile has another's mark.
-  const auto seen = gen_of(fresh);
+  const auto seen = verdict_.gen_of(fresh);
   if (!seen || incarnation_of(*seen) != incarnation_of(gen)) {
     // Before the slot was named the chunk was not ours yet. After it, it was; then only a commit
     // and another's overwrite can have let its owner reuse it (a stolen chunk).
@@ -326,14 +213,14 @@ void LaneRecovery::decide(const Intent& intent, std::uint64_t fresh, Gen gen) {
   }
 }
 
-// A slot that was dropped once is never anything else, while an intent names its table.
 void LaneRecovery::complete_eviction(const Intent& intent) {
-  const layout::Slot* slot = slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed));
-  if (slot == nullptr) return static_cast<void>(++report_.forged);
-  if (!SlotRef{slot->low.load(std::memory_order_acquire)}.is_dropped_by(owner_)) return;
+  if (verdict_.slot_of(intent.table.load(kRelaxed), intent.slot.load(kRelaxed)) == nullptr) {
+    return static_cast<void>(++report_.forged);
+  }
+  if (!verdict_.has_dropped(intent)) return;
   const std::uint64_t old = intent.old.load(kRelaxed);
   const Gen old_gen = intent.old_gen.load(kRelaxed);
-  const auto seen = gen_of(old);
+  const auto seen = verdict_.gen_of(old);
   if (seen && *seen == old_gen && state_of(*seen) == NodeState::in_use) {
     const Node& node = *memory_.node(old);
     const bool is_evicted = node.key_id.load(kRelaxed) == intent.key_id.load(kRelaxed) &&

@@ -13,10 +13,10 @@
 namespace sessionblocks::deaths {
 namespace {
 
-// No director passes it: pins are given back by what control names (checkpoint.keep). That none
-// does is checked too.
+// No director passes it: pins are given back by what control names (checkpoint.keep), and what it
+// fills is large enough, or is refused. That none does is checked too.
 bool is_workers_own(const std::string& label) {
-  return label == "checkpoint.unpinned";
+  return label == "checkpoint.unpinned" || label.starts_with("evict.");
 }
 
 // Where a director that fills a block may come by or not, as a writer does: it is armed to die

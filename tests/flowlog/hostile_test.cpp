@@ -110,7 +110,7 @@ TEST_CASE("each kind of record that cannot be true marks the lane behind the tru
     for (std::uint64_t i = 0; i < 3; ++i) ring.push(cell(Op::get, 0, i));
     RingCell bad = cell(Op::get, 0, 3);
     if (damage == 0) bad.op = 0;
-    if (damage == 1) bad.op = 16;
+    if (damage == 1) bad.op = 17;
     if (damage == 2) bad.count = 0;
     if (damage == 3) bad.flags = 2;
     if (damage == 4) bad.open = 2;

@@ -81,7 +81,7 @@ class Scene {
   [[nodiscard]] std::uint64_t word_in_block(std::uint64_t offset) const noexcept;
 
   Guarded block_{kBlockBytes};
-  Guarded readers_{72 * 1024};
+  Guarded readers_{104 * 1024};
   Guarded control_{4'096};
   Guarded worker_{(layout::worker_bytes(kRingRecords) + 4'095) / 4'096 * 4'096};
   Guarded dead_{(layout::worker_bytes(kRingRecords) + 4'095) / 4'096 * 4'096};
