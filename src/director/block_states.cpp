@@ -5,7 +5,7 @@
 
 #include "core/crash_point.hpp"
 #include "director/registry.hpp"
-#include "platform/poll.hpp"
+#include "platform/process_exit.hpp"
 
 namespace sessionblocks::director {
 namespace {
@@ -181,43 +181,69 @@ Result<void> BlockStates::discard(StoredBlock& block) {
 
 Result<void> BlockStates::kill_holders(const StoredBlock& block, Rights most) {
   const std::string text = block.text();  // it may end with a flow scope of who is killed
+  return kill(holders(block, most), text);
+}
+
+// All are signalled before the first is waited for: none goes on while another dies.
+Result<void> BlockStates::kill(const std::vector<platform::ProcessIdentity>& processes,
+                               const std::string& block) {
   Result<void> all;
-  for (const auto& process : holders(block, most)) {
-    if (auto killed = kill_process(process, text); !killed) all = killed;
+  std::vector<std::pair<const platform::ProcessIdentity*, platform::UniqueFd>> dying;
+  const auto self = platform::ProcessIdentity::self();
+  for (const auto& process : processes) {
+    if (self && *self == process) {
+      const std::string text = text_of(process);
+      registry_.say(EventKind::failed, "kill " + text, "it is the director's own process");
+      all = fail(Errc::unsupported, "enforce = kill: " + text + " is the director's own process");
+      continue;
+    }
+    auto pidfd = process.open();
+    if (pidfd) {
+      static_cast<void>(platform::send_signal(pidfd->get(), SIGKILL));
+    } else if (!(pidfd.error() == Errc::gone)) {
+      all = tl::unexpected(pidfd.error());
+      continue;
+    }
+    dying.emplace_back(&process, pidfd ? std::move(*pidfd) : platform::UniqueFd());
+  }
+  const auto until = std::chrono::steady_clock::now() + kLongestDying;
+  for (auto& [process, pidfd] : dying) {
+    const bool is_over =
+        pidfd.get() < 0 || platform::wait_until_exiting(pidfd.get(), process->pid, until);
+    if (is_over) continue;
+    const std::string text = text_of(*process);
+    registry_.say(EventKind::failed, "kill " + text, "it does not end");
+    all = fail(Errc::timed_out, "enforce = kill: " + text + " does not end");
+    process = nullptr;
+  }
+  for (const auto& [process, pidfd] : dying) {
+    if (process != nullptr) bury(*process, block);
   }
   return all;
 }
 
 // A process that is killed can do nothing more; how it ended is seen by its pidfd, as ever.
-Result<void> BlockStates::kill_process(const platform::ProcessIdentity& process,
-                                       const std::string& block) {
-  std::vector<WorkerId> workers;
-  std::string text = "pid " + std::to_string(process.pid);
-  for (const auto& [id, worker] : registry_.workers.all()) {
-    if (worker.is_director || worker.process != process) continue;
-    if (!worker.segment) continue;
-    if (workers.empty()) text = "worker " + std::to_string(raw(id)) + ", " + text;
-    workers.push_back(id);
+void BlockStates::bury(const platform::ProcessIdentity& process, const std::string& block) {
+  registry_.say(EventKind::killed, text_of(process), "it held " + block);
+  for (const WorkerId id : workers_of(process)) {
+    registry_.end_worker(id, "killed: it held " + block);
   }
-  const auto self = platform::ProcessIdentity::self();
-  if (self && *self == process) {
-    registry_.say(EventKind::failed, "kill " + text, "it is the director's own process");
-    return fail(Errc::unsupported, "enforce = kill: " + text + " is the director's own process");
-  }
-  auto pidfd = process.open();
-  if (!pidfd && !(pidfd.error() == Errc::gone)) return tl::unexpected(pidfd.error());
-  if (pidfd) {
-    static_cast<void>(platform::send_signal(pidfd->get(), SIGKILL));
-    const auto until = std::chrono::steady_clock::now() + kLongestDying;
-    if (!platform::wait_until_ready(pidfd->get(), platform::Readiness::readable, until)) {
-      registry_.say(EventKind::failed, "kill " + text, "it does not end");
-      return fail(Errc::timed_out, "enforce = kill: " + text + " does not end");
-    }
-  }
-  registry_.say(EventKind::killed, text, "it held " + block);
-  for (const WorkerId id : workers) registry_.end_worker(id, "killed: it held " + block);
   registry_.holdings.forget_process(process);
-  return {};
+}
+
+std::vector<WorkerId> BlockStates::workers_of(const platform::ProcessIdentity& process) const {
+  std::vector<WorkerId> found;
+  for (const auto& [id, worker] : registry_.workers.all()) {
+    if (!worker.is_director && worker.process == process && worker.segment) found.push_back(id);
+  }
+  return found;
+}
+
+std::string BlockStates::text_of(const platform::ProcessIdentity& process) const {
+  const auto workers = workers_of(process);
+  const std::string text = "pid " + std::to_string(process.pid);
+  if (workers.empty()) return text;
+  return "worker " + std::to_string(raw(workers.front())) + ", " + text;
 }
 
 }  // namespace sessionblocks::director

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "director/registry_terms.hpp"
 
@@ -28,9 +29,10 @@ class BlockStates {
   void finish();
   // Wipes once more.
   Result<void> discard(StoredBlock& block);
-  // Returns when it is dead, and every worker of it recovered. unsupported: the director's own
-  // process; timed_out.
-  Result<void> kill_process(const platform::ProcessIdentity& process, const std::string& block);
+  // Returns when they are dead, and every worker of them recovered. unsupported: the director's own
+  // process; timed_out: one does not end; the others have.
+  Result<void> kill(const std::vector<platform::ProcessIdentity>& processes,
+                    const std::string& block);
 
  private:
   [[nodiscard]] Result<void> check_sound(StoredBlock& block);
@@ -39,6 +41,9 @@ class BlockStates {
   [[nodiscard]] std::vector<platform::ProcessIdentity> holders(const StoredBlock& block,
                                                                sessionblocks::Rights most);
   Result<void> kill_holders(const StoredBlock& block, sessionblocks::Rights most);
+  void bury(const platform::ProcessIdentity& process, const std::string& block);
+  [[nodiscard]] std::vector<WorkerId> workers_of(const platform::ProcessIdentity& process) const;
+  [[nodiscard]] std::string text_of(const platform::ProcessIdentity& process) const;
 
   Registry& registry_;
 };

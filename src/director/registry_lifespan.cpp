@@ -152,11 +152,14 @@ void Registry::revoke_beyond_grants(const StoredBlock& block) {
   if (!block.segment) return;
   const auto losers = ask_losers_to_unmap(block);
   if (block.enforce != Enforce::kill) return;
-  const std::string text = block.text();
+  std::vector<platform::ProcessIdentity> processes;
   for (const WorkerId id : losers) {
-    const Worker* const worker = workers.find(id);
-    if (worker != nullptr) static_cast<void>(states.kill_process(worker->process, text));
+    const auto& process = workers.find(id)->process;
+    if (std::find(processes.begin(), processes.end(), process) == processes.end()) {
+      processes.push_back(process);
+    }
   }
+  static_cast<void>(states.kill(processes, block.text()));
 }
 
 void Registry::finish_hand_overs() {

@@ -197,15 +197,6 @@ std::vector<platform::ProcessIdentity> Revocations::losers(const StoredBlock& bl
   return found;
 }
 
-Result<void> Revocations::kill(const std::vector<platform::ProcessIdentity>& losers,
-                               const std::string& text) {
-  Result<void> all;
-  for (const auto& loser : losers) {
-    if (auto killed = registry_.states.kill_process(loser, text); !killed) all = killed;
-  }
-  return all;
-}
-
 Result<void> Revocations::enforce(StoredBlock& block, const std::string& path, Enforcement by) {
   const std::string text = block.text();
   const BlockId id = block.id;
@@ -215,7 +206,7 @@ Result<void> Revocations::enforce(StoredBlock& block, const std::string& path, E
   registry_.ask_losers_to_unmap(block);
   Result<void> killed;
   if (by.how == How::kill) {
-    killed = kill(who, text);
+    killed = registry_.states.kill(who, text);
     StoredBlock* const left = registry_.blocks.find(id);
     if (left == nullptr) return {};
     who = losers(*left, path);
@@ -227,7 +218,7 @@ Result<void> Revocations::enforce(StoredBlock& block, const std::string& path, E
   auto renewed = registry_.generations.renew(*now);
   if (renewed || by.how == How::cooperative || !by.may_kill) return renewed;
   registry_.say(EventKind::failed, "renew " + text, renewed.error().message());
-  return by.how == How::kill ? killed : kill(who, text);
+  return by.how == How::kill ? killed : registry_.states.kill(who, text);
 }
 
 }  // namespace sessionblocks::director

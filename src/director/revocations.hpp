@@ -54,8 +54,6 @@ class Revocations {
   [[nodiscard]] std::vector<platform::ProcessIdentity> losers(const StoredBlock& block,
                                                               std::string_view path);
   [[nodiscard]] bool concerns(std::string_view path, ScopeId given_for) const;
-  [[nodiscard]] Result<void> kill(const std::vector<platform::ProcessIdentity>& losers,
-                                  const std::string& text);
 
   Registry& registry_;
   std::size_t rows_ = 0;

@@ -1,6 +1,5 @@
 #include "platform/process.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "platform/os_error.hpp"
+#include "platform/proc_file.hpp"
 
 namespace sessionblocks::platform {
 namespace {
@@ -19,35 +19,6 @@ constexpr int kPidfdIdType = 3;  // P_PIDFD
 
 Error process_error(int number, std::string_view what, const std::string& who) {
   return os_error(number == ESRCH || number == ECHILD ? ENOENT : number, what, who);
-}
-
-// The first bytes of a file of /proc, which all fit one read.
-Result<std::string> read_small(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno("open", path);
-  std::string text(4096, '\0');
-  const ssize_t length = retry_on_eintr([&] { return ::read(fd.get(), text.data(), text.size()); });
-  if (length < 0) return tl::unexpected<Error>(process_error(errno, "read", path));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
-
-// Field 22 of /proc/PID/stat. The name, field 2, may hold spaces and parentheses, so we begin
-// behind the last one.
-std::optional<std::uint64_t> parse_start_ticks(std::string_view line) {
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string_view::npos) return std::nullopt;
-  line.remove_prefix(name_end + 1);
-  constexpr int kSpacesBefore = 20;
-  for (int space = 0; space < kSpacesBefore; ++space) {
-    const std::size_t at = line.find(' ');
-    if (at == std::string_view::npos) return std::nullopt;
-    line.remove_prefix(at + 1);
-  }
-  std::uint64_t ticks = 0;
-  const auto parsed = std::from_chars(line.data(), line.data() + line.size(), ticks);
-  if (parsed.ec != std::errc()) return std::nullopt;
-  return ticks;
 }
 
 Result<BootId> parse_boot_id(std::string_view text) {
@@ -118,7 +89,7 @@ Result<ExitStatus> reap(int pidfd) {
 
 Result<BootId> boot_id() {
   static const Result<BootId> id =
-      read_small("/proc/sys/kernel/random/boot_id").and_then([](const std::string& text) {
+      read_proc_file("/proc/sys/kernel/random/boot_id").and_then([](const std::string& text) {
         return parse_boot_id(text);
       });
   return id;
@@ -126,9 +97,10 @@ Result<BootId> boot_id() {
 
 Result<std::uint64_t> start_ticks(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  const auto line = read_small(path);
+  const auto line = read_proc_file(path);
   if (!line) return tl::unexpected(line.error());
-  const auto ticks = parse_start_ticks(*line);
+  constexpr int kStartTime = 22;
+  const auto ticks = stat_field(*line, kStartTime);
   if (!ticks) return fail(Errc::io_error, path + ": no start time");
   return *ticks;
 }

@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "platform/process_exit.hpp"
+
 namespace sessionblocks::director::test {
 
 class Sleeper {
@@ -26,10 +28,11 @@ class Sleeper {
   Sleeper& operator=(const Sleeper&) = delete;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  // It was killed, and is dead now.
+  // It was killed, and executes nothing any more.
   [[nodiscard]] bool was_killed() const {
     siginfo_t info{};
-    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    const int waits = platform::is_exiting(pid_) ? 0 : WNOHANG;  // the kernel has its work to do
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | waits);
     return info.si_pid == pid_ && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
   }
 
