@@ -82,6 +82,7 @@ Result<BlockId> BlockStore::create(const BlockRequest& request, const Fill& fill
   block.origin = request.origin;
   block.permits = request.permits;
   block.audit = request.audit;
+  block.full_ring = request.full_ring;
   block.enforce = request.enforce;
   block.at_limit = request.at_limit;
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
@@ -210,6 +211,8 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
                         std::memory_order_relaxed);
   block.audit =
       static_cast<sessionblocks::AuditLevel>(stored.policy.load(std::memory_order_relaxed) & 0xFFU);
+  block.full_ring = static_cast<sessionblocks::FullRing>(
+      (stored.policy.load(std::memory_order_relaxed) >> 8U) & 0xFFU);
   block.enforce = static_cast<sessionblocks::Enforce>(
       (stored.policy.load(std::memory_order_relaxed) >> 24U) & 0xFFU);
   block.at_limit = static_cast<sessionblocks::AtLimit>(

@@ -83,6 +83,7 @@ struct StoredBlock {
   std::shared_ptr<std::atomic<std::uint64_t>> reserved =
       std::make_shared<std::atomic<std::uint64_t>>(0);
   sessionblocks::AuditLevel audit = sessionblocks::AuditLevel::full;
+  sessionblocks::FullRing full_ring = sessionblocks::FullRing::wait;
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
   std::uint64_t ends_at_ms = 0;  // CLOCK_BOOTTIME, 0: with its scope

@@ -218,6 +218,7 @@ Answer answer_fork(RequestContext& context, Client& client, const Fields& fields
   request.policy.owner = *scope;
   request.quota_bytes = origin->quota_bytes;
   request.audit = origin->audit;
+  request.full_ring = origin->full_ring;
   request.enforce = origin->enforce;
   request.at_limit = origin->at_limit;
   request.permits = origin->permits;

@@ -121,6 +121,36 @@ permit = ["fork"]
   CHECK(system.ctl({"log", "verify"}).code == 0);
 }
 
+TEST_CASE("a fork has the policies of its origin, for the next director too") {
+  DirectedSystem system(std::string(kShop) + R"([block.plan]
+kind = "shared"
+owner = "suite"
+quota = "2MiB"
+permit = ["fork"]
+audit = "writes"
+on_full_ring = "count"
+enforce = "kill"
+at_limit = "evict-lru"
+)");
+  system.start();
+  REQUIRE(system.ctl({"fork", "plan", "trial"}).code == 0);
+  const auto check = [&](const std::string& block) {
+    const auto told = system.ctl({"describe", block, "-o", "json"}).json();
+    CAPTURE(told.dump());
+    CHECK(told.at("audit") == "writes");
+    CHECK(told.at("on_full_ring") == "count");
+    CHECK(told.at("enforce") == "kill");
+    CHECK(told.at("at_limit") == "evict-lru");
+    CHECK(told.at("quota_bytes") == 2U << 20U);
+  };
+  check("plan");
+  check("trial");
+  system.kill_director();
+  system.start();
+  check("plan");
+  check("trial");
+}
+
 TEST_CASE("each worker slot gets a fork of its own where the suite says so") {
   DirectedSystem system(R"(schema = 1
 [suite]
