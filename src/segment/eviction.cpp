@@ -209,6 +209,7 @@ bool Evictor::evict(const Victim& victim, const Order& order) {
       may_drop(order) && compare_and_swap(*at.slot, {at.ref.word, at.ver},
                                           {at.ref.dropped_by(place_.owner).word, at.ver + 1});
   if (is_out) publish(victim, order);
+  room_.is_made = true;  // by us, or others were faster and changed what we looked at
   steps_.finish();
   return is_out;
 }
@@ -252,7 +253,6 @@ void Evictor::publish(const Victim& victim, const Order& order) {
   const auto& descriptor = place_.memory->descriptor(place_.memory->page_of(offset));
   const auto entry = PageEntry::unpack(descriptor.entry.load(kRelaxed));
   if (entry.kind == PageKind::chunks && entry.owner != place_.owner) heap_->remember_freed(offset);
-  room_.is_made = true;
   SESSIONBLOCKS_CRASH("evict.old_freed");
   if (!victim.is_tombstone) {
     ++room_.evicted;

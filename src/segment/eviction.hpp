@@ -40,7 +40,7 @@ class Evictor {
   };
   struct Room {
     std::size_t evicted = 0;
-    bool is_made = false;  // false: nothing changed, and nothing may go
+    bool is_made = false;  // false: nobody changed anything, and nothing may go
   };
   // Ring cells that one eviction fills at most. Without room for it nothing is evicted.
   static constexpr std::uint64_t kCells = 2 + key_cells(layout::kMaxKeyBytes);

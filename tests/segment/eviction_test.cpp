@@ -284,6 +284,14 @@ void finish_and_evict_all(const char* label) {
   }
 }
 
+// While the first victim is about to go, others take out everything.
+void evict_all(const char* label) {
+  if (meanwhile == nullptr || std::string_view(label) != "evict.before_drop") return;
+  Full& full = *std::exchange(meanwhile, nullptr);
+  while (full.other.evictor.make_room({16, System::active(), false, 1'000'000}).evicted != 0) {
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a helper that slept through a growth puts no evicted key back") {
@@ -300,6 +308,22 @@ TEST_CASE("a helper that slept through a growth puts no evicted key back") {
   int left = 0;
   for (const std::string& key : keys) left += full.has(key) ? 1 : 0;
   CHECK(left < 20);
+  full.check_sound();
+}
+
+TEST_CASE("an evictor whose victims others took is told to try again") {
+  Full full(AtLimit::evict_lru);
+  (void)full.fill("value");
+  (void)full.thread.writer.growth().finish();  // a growth that was under way is a reason of its own
+  meanwhile = &full;
+  crash_hook() = evict_all;
+  full.thread.lane.ring_drained.store(full.thread.ring.next());
+  const auto room = full.thread.evictor.make_room({64, System::active(), true, 1'000});
+  crash_hook() = nullptr;
+  REQUIRE(meanwhile == nullptr);
+  CHECK(room.evicted == 0);
+  CHECK(room.is_made);
+  CHECK(full.thread.put("mine", "value").code == Errc{});
   full.check_sound();
 }
 #endif
