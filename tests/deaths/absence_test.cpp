@@ -92,7 +92,7 @@ TEST_CASE("ten seconds without a director, dead or stopped, keep nobody waiting"
   }
   const Window before = watch(dead, 1s);
   dead.kill_director();
-  stopped.signal_director(SIGSTOP);
+  stopped.pause_director();
   Window of_stopped;
   std::thread other([&] { of_stopped = watch(stopped, 10s); });
   const Window of_dead = watch(dead, 10s);

@@ -142,7 +142,7 @@ TEST_CASE("what a stopped director redeems too late is closed again, and used up
   auto session = Session::attach(impatient);
   while (!session) session = Session::attach(impatient);
   const std::string reference = sharing.reference(true);
-  scene.signal_director(SIGSTOP);
+  scene.pause_director();
   CHECK(session->redeem(reference).error() == Errc::unreachable);
   scene.signal_director(SIGCONT);
   // Answers come in order: behind the second one the first, which was late, has been undone.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <fstream>
@@ -164,6 +165,12 @@ bool Scene::is_directed() {
 
 void Scene::signal_director(int number) {
   REQUIRE(platform::send_signal(pidfd_.get(), number));
+}
+
+void Scene::pause_director() {
+  signal_director(SIGSTOP);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(director_pid_), &info, WSTOPPED | WNOWAIT) == 0);
 }
 
 void Scene::kill_director() {

@@ -65,6 +65,7 @@ class Scene {
   [[nodiscard]] bool is_directed();
   void kill_director();              // SIGKILL, and reaped
   void signal_director(int number);  // and nothing else
+  void pause_director();             // SIGSTOP, and waits until it has stopped
   // Waits for its end. Whether it was a crash point's.
   bool await_director();
   [[nodiscard]] pid_t director_pid() const { return director_pid_; }

@@ -216,7 +216,7 @@ TEST_CASE("a request that a stopped director answers too late ends no worker, an
     return 0;
   });
   REQUIRE(worker.read_line() == "ready");
-  REQUIRE(::kill(stage.director_pid(), SIGSTOP) == 0);
+  stage.pause_director();
   worker.tell('s');
   REQUIRE(worker.read_line() == "late");
   REQUIRE(::kill(stage.director_pid(), SIGCONT) == 0);

@@ -146,7 +146,7 @@ TEST_CASE("an index that cannot grow any more refuses new keys and keeps the oth
     };
     fill();
     // A director that gives back what is outgrown makes room again.
-    REQUIRE(::kill(stage.director_pid(), SIGSTOP) == 0);
+    stage.pause_director();
     fill();
     CHECK(code(block.put("k" + std::to_string(count), count)) == Errc::out_of_memory);
     CHECK(code(block.increment("k" + std::to_string(count))) == Errc::out_of_memory);

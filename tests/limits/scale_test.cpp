@@ -214,7 +214,7 @@ TEST_CASE("an erased block is filled again while the director is stopped") {
   Block cart = session.open("cart").value();
   for (int i = 0; i < kEntries; ++i) REQUIRE(cart.put("first" + std::to_string(i), i));
   for (int i = 0; i < kEntries; ++i) REQUIRE(cart.erase("first" + std::to_string(i)));
-  REQUIRE(::kill(stage.director_pid(), SIGSTOP) == 0);
+  stage.pause_director();
   int count = 0;
   while (count < kEntries) {
     const auto put = cart.put("second" + std::to_string(count), count);

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,12 @@ void Stage::kill_director() {
   REQUIRE(director_->wait() == 128 + SIGKILL);
   maker_.reset();
   operator_.reset();
+}
+
+void Stage::pause_director() const {
+  REQUIRE(::kill(director_pid(), SIGSTOP) == 0);
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(director_pid()), &info, WSTOPPED | WNOWAIT) == 0);
 }
 
 void Stage::connect() {

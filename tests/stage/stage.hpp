@@ -47,6 +47,7 @@ class Stage {
   [[nodiscard]] std::filesystem::path folder() const { return around_.directory(); }
   [[nodiscard]] std::filesystem::path logs() const { return around_.runtime() / "logs"; }
   [[nodiscard]] pid_t director_pid() const { return director_->pid(); }
+  void pause_director() const;  // SIGSTOP, and waits until it has stopped
   [[nodiscard]] RawClient& operator_client() { return *operator_; }
   [[nodiscard]] bool director_has_ended() { return director_->has_ended(); }
   [[nodiscard]] int wait_for_director() { return director_->wait(); }
