@@ -109,6 +109,7 @@ Result<void> Director::Core::take_system(bool& goes_on) {
     registry->forks.finish();
     registry->states.finish();
     registry->revocations.finish();
+    registry->finish_hand_overs();
   }
   registry->on_unmap = [this](const Worker& worker, unsigned open) { send_unmap(worker, open); };
   if (options.naming == Naming::named) {

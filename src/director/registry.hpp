@@ -269,7 +269,7 @@ class Registry {
   [[nodiscard]] bool join(StoredBlock& block, std::string_view why);
   void say_lost(const StoredBlock& block, const std::string& why);
   [[nodiscard]] ScriptRights grants_of_created(const StoredBlock& block) const;
-  void revoke_beyond_grants(const StoredBlock& block);
+  [[nodiscard]] bool revoke_beyond_grants(StoredBlock& block);
   // registry_idle.cpp
   [[nodiscard]] bool was_used(StoredBlock& block);
   [[nodiscard]] bool drain_users(const StoredBlock& block);

@@ -128,8 +128,8 @@ void Registry::hand_over(StoredBlock& block, ScopeId heir, std::string_view why)
   const bool is_created = !block.ending.is_heir_by_path;
   blocks.begin_hand_over(block, heir);
   if (is_created) block.policy.grants = grants_of_created(block);
-  revoke_beyond_grants(block);
-  // CRASH(handover.revoked): as handover.goal, and who lost its rights was told, or killed.
+  if (!revoke_beyond_grants(block)) return;  // the start goes on here, with a lane
+  // CRASH(handover.revoked): as handover.goal; who lost its rights was told, left behind, or killed.
   SESSIONBLOCKS_CRASH("handover.revoked");
   StoredBlock* const held = blocks.find(id);  // a flow scope that inherits ends with its worker
   if (held == nullptr) return;
@@ -147,19 +147,20 @@ ScriptRights Registry::grants_of_created(const StoredBlock& block) const {
   return {{"*", Rights::read_write}};
 }
 
-// Cooperative: their libraries are asked to stop. What a reference gave stays.
-void Registry::revoke_beyond_grants(const StoredBlock& block) {
-  if (!block.segment) return;
-  const auto losers = ask_losers_to_unmap(block);
-  if (block.enforce != Enforce::kill) return;
-  std::vector<platform::ProcessIdentity> processes;
-  for (const WorkerId id : losers) {
-    const auto& process = workers.find(id)->process;
-    if (std::find(processes.begin(), processes.end(), process) == processes.end()) {
-      processes.push_back(process);
-    }
+// From who may do more now than the block's grants say; what a reference gave stays. Cooperative:
+// their libraries are asked to stop. False: not yet, there is no lane to copy with.
+bool Registry::revoke_beyond_grants(StoredBlock& block) {
+  if (!block.segment) return true;
+  if (block.enforce == Enforce::cooperative) {
+    ask_losers_to_unmap(block);
+    return true;
   }
-  static_cast<void>(states.kill(processes, block.text()));
+  if (block.enforce == Enforce::swap && own_lane() == nullptr) return false;
+  const std::string text = block.text();
+  const auto done =
+      revocations.enforce(block, scopes.root().path, Enforcement{.how = block.enforce});
+  if (!done) say(EventKind::failed, "hand over " + text, done.error().message());
+  return true;
 }
 
 void Registry::finish_hand_overs() {

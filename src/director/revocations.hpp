@@ -41,6 +41,9 @@ class Revocations {
   // What was revoked from this very scope. invalid_argument: nothing was.
   [[nodiscard]] Result<void> grant_back(StoredBlock& block, std::string_view path,
                                         std::string_view why);
+  // Against who was given more of it, in the scope at `path` or below, than it may have now. Nothing
+  // happens when nobody was. What revoke() says.
+  [[nodiscard]] Result<void> enforce(StoredBlock& block, const std::string& path, Enforcement by);
   // The rows of an earlier director; once its blocks are there.
   void adopt();
   // What a director that died on the way left to do. Again does nothing more.
@@ -50,7 +53,6 @@ class Revocations {
 
  private:
   [[nodiscard]] Result<Revocation*> write_down(StoredBlock& block, const Revoking& what);
-  [[nodiscard]] Result<void> enforce(StoredBlock& block, const std::string& path, Enforcement by);
   [[nodiscard]] std::vector<platform::ProcessIdentity> losers(const StoredBlock& block,
                                                               std::string_view path);
   [[nodiscard]] bool concerns(std::string_view path, ScopeId given_for) const;

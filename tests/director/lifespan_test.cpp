@@ -1,5 +1,6 @@
 // What becomes of a block when its scope, its lifespan or its idle time is over.
 #include "director/request_ending.hpp"
+#include "platform/mapping.hpp"
 #include "reference_shop.hpp"
 #include "sleeper.hpp"
 
@@ -130,6 +131,44 @@ TEST_CASE_METHOD(Lives, "an enforced hand-over kills who may not go on, and nobo
   check_handed_over(id, "shop/checkout");
   CHECK(holder.was_killed());
   CHECK_FALSE(other.was_killed());
+}
+
+TEST_CASE_METHOD(Lives, "a hand-over that is enforced by swap leaves behind who may not go on") {
+  const bool director_dies = GENERATE(false, true);
+  CAPTURE(director_dies);
+  BlockRequest request = heirloom();
+  request.enforce = sessionblocks::Enforce::swap;
+  const BlockId id = make(request).id;
+  std::optional<platform::Mapping> old;
+  const Sleeper holder;
+  {
+    const auto process = platform::ProcessIdentity::of(holder.pid()).value();
+    Worker* const worker = registry().attach(shop->scope("shop/mail"), process, {}).value();
+    const auto opening = registry().open(*worker, worker->scope, "heirloom", OpenMode::read_write);
+    REQUIRE(opening);
+    old = platform::Mapping::from_fd(opening->descriptor.get(), opening->bytes,
+                                     platform::Access::read_write)
+              .value();
+  }
+  if (director_dies) {
+    // As it dies between naming its goal and the rest.
+    registry().blocks.begin_hand_over(*find(id), shop->scope("shop/checkout"));
+    replace_director();
+    registry().finish_hand_overs();
+  } else {
+    registry().end_of_life(id, "the test");
+  }
+  StoredBlock* const block = find(id);
+  REQUIRE(block != nullptr);
+  CHECK(block->generation == Generation{2});
+  CHECK(block->policy.owner == shop->scope("shop/checkout"));
+  CHECK(block->state == State::active);
+  CHECK_FALSE(block->is_changing_hands);
+  CHECK(row(*block).goal == 0);
+  const auto bytes = std::span(old->data(), old->bytes());
+  CHECK(std::all_of(bytes.begin(), bytes.end(), [](std::byte one) { return one == std::byte{}; }));
+  CHECK_FALSE(holder.was_killed());
+  CHECK(shop->heard->mention("handed over block"));
 }
 
 TEST_CASE_METHOD(Lives,
