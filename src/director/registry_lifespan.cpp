@@ -129,7 +129,8 @@ void Registry::hand_over(StoredBlock& block, ScopeId heir, std::string_view why)
   blocks.begin_hand_over(block, heir);
   if (is_created) block.policy.grants = grants_of_created(block);
   if (!revoke_beyond_grants(block)) return;  // the start goes on here, with a lane
-  // CRASH(handover.revoked): as handover.goal; who lost its rights was told, left behind, or killed.
+  // CRASH(handover.revoked): as handover.goal; who lost its rights was told, left behind, or
+  // killed.
   SESSIONBLOCKS_CRASH("handover.revoked");
   StoredBlock* const held = blocks.find(id);  // a flow scope that inherits ends with its worker
   if (held == nullptr) return;
