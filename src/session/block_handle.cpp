@@ -3,6 +3,7 @@
 #include "platform/futex.hpp"
 #include "segment/format.hpp"
 #include "segment/size_class.hpp"
+#include "session/nap.hpp"
 
 #include <algorithm>
 
@@ -15,18 +16,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestSleep{100};
 constexpr std::chrono::seconds kLongestMove{10};
-constexpr auto kNap = std::chrono::microseconds(100);  // while the director does something for us
-// For the director to give back the index table of the last rebuild, should it be the one thing
-// that is missing: one that lives does within a turn. Who waited in vain does not wait again soon.
-constexpr std::uint64_t kLongestWaitForTableMs = 2'000;
-constexpr std::uint64_t kWaitAgainAfterMs = 10'000;
-
-// Nothing wakes us: the director must not pay for a worker that is ahead of it.
-void nap() {
-  std::atomic<std::uint32_t> never{0};
-  (void)platform::futex_wait_for(never, 0, kNap);
-}
-
 // What the director answered, read in one place.
 struct OpenReply {
   std::uint32_t row = 0;
@@ -207,14 +196,6 @@ segment::Writer& BlockHandle::make_writer(Lane& lane) {
   return *block.writer;
 }
 
-segment::Evictor& BlockHandle::evictor_of(Lane& lane) {
-  LaneBlock& block = lane_block(lane);
-  if (!block.evictor) {
-    block.evictor = std::make_unique<segment::Evictor>(place_of(lane), *block.writer);
-  }
-  return *block.evictor;
-}
-
 segment::WriterPlace BlockHandle::place_of(Lane& lane) noexcept {
   return {memory_.get(), readers_, &row_->life, lane.head,
           &lane.ring,    open_,    lane.owner,  at_limit_};
@@ -319,42 +300,6 @@ void BlockHandle::apply(segment::Writer& writer, const segment::KeyView& key,
       if (outcome.code != Errc{}) break;
       writer.apply(key, mutation, active_, record, now_ms, outcome);
     }
-}
-
-void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
-                                    const segment::Mutation& mutation, bool record,
-                                    std::uint64_t now_ms, segment::Outcome& outcome) {
-  constexpr int kMostRounds = 64;
-  const std::uint64_t cells = segment::Writer::cells_needed(key.size) + segment::Evictor::kCells;
-  const std::uint64_t waits_from = waits_for_table_from_ms_.load(std::memory_order_relaxed);
-  const std::uint64_t until = now_ms < waits_from ? 0 : now_ms + kLongestWaitForTableMs;
-  segment::Evictor& evictor = evictor_of(lane);
-  for (int round = 0; outcome.code == Errc::out_of_memory && round < kMostRounds;) {
-    const Errc room = records(true) ? make_room(lane, cells) : Errc{};
-    if (room != Errc{}) return static_cast<void>(outcome.code = room);
-    const bool is_heard = records(true) && lane.ring.has_room(cells);
-    const auto made = evictor.make_room({outcome.wanted_bytes, active_, is_heard, now_ms});
-    if (!is_heard) count_evicted(lane, made.evicted);
-    if (!made.is_made) break;
-    const bool waits_for_table = made.evicted == 0 && outcome.wanted_bytes == 0;
-    if (waits_for_table && platform::monotonic_coarse_ms() > until) {
-      waits_for_table_from_ms_.store(now_ms + kWaitAgainAfterMs, std::memory_order_relaxed);
-      break;
-    }
-    if (waits_for_table) nap();
-    if (!waits_for_table) ++round;
-    apply(writer_of(lane), key, mutation, record, now_ms, outcome);
-  }
-  if (outcome.code == Errc::out_of_memory && record) {
-    writer_of(lane).record_full(key, mutation, now_ms);
-  }
-}
-
-// Evictions without a record.
-void BlockHandle::count_evicted(Lane& lane, std::size_t number) noexcept {
-  if (!records(true)) return count_writes(lane, number);
-  auto& lost = lane.head->ring_lost;
-  lost.store(lost.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
 }
 
 bool BlockHandle::count_lost(Lane& lane, std::size_t key_bytes) noexcept {
