@@ -43,11 +43,14 @@ Result<void> LogReader::begin_at_newest() {
 }
 
 bool LogReader::is_taken_away() const {
+  // The file first, then the list: what the budget removed had a newer one behind it by then.
+  const std::string path = folder_ + "/" + log_file_name(file_number_);
+  if (scanner_ && scanner_->is_file(path)) return false;
   const auto numbers = log_files(folder_);
   if (!numbers) return numbers.error() == Errc::not_found;
-  if (numbers->empty() || numbers->back() < file_number_) return true;
-  if (numbers->back() > file_number_ || !scanner_) return false;
-  return !scanner_->is_file(folder_ + "/" + log_file_name(file_number_));
+  // Without a file at hand that one was read to its end, and the next has yet to show.
+  return numbers->empty() || numbers->back() < file_number_ ||
+         (scanner_ && numbers->back() == file_number_);
 }
 
 Place LogReader::place() const {
