@@ -4,7 +4,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   libboost-dev libexpected-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
-  libcli11-dev libseccomp-dev libsodium-dev libxxhash-dev libzstd-dev libsqlite3-dev
+  libcli11-dev tao-pegtl-dev libseccomp-dev libsodium-dev libxxhash-dev libzstd-dev libsqlite3-dev
 )
 # python3 and nodejs run as workers in the tests, as scripts of any language do.
 test_packages=("${build_packages[@]}" catch2 libbenchmark-dev python3 nodejs spin patch)

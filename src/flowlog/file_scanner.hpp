@@ -28,6 +28,8 @@ class FileScanner {
   // After torn or malformed: goes to the next place where a whole frame begins, if there is one. It
   // stays where it is when a whole frame has come to be there meanwhile.
   [[nodiscard]] Result<bool> resync();
+  // Whether this file is the one at `path`.
+  [[nodiscard]] bool is_file(const std::string& path) const { return file_.is_at(path); }
   // Where the frame that next() gave last begins; where the next one begins.
   [[nodiscard]] std::uint64_t frame_at() const noexcept { return frame_at_; }
   [[nodiscard]] std::uint64_t next_at() const noexcept { return next_at_; }

@@ -8,6 +8,11 @@ namespace {
 std::string lane_text(LaneRef lane) {
   return "worker " + std::to_string(lane.worker) + " lane " + std::to_string(lane.lane);
 }
+
+std::int64_t unix_ms_of(const FrameHeader& header) noexcept {
+  return static_cast<std::int64_t>(header.time_ms +
+                                   static_cast<std::uint64_t>(header.realtime_offset_ms));
+}
 }  // namespace
 
 Result<LogReader> LogReader::open(std::string folder) {
@@ -28,6 +33,24 @@ Result<void> LogReader::end_here() {
   last_file_ = numbers->back();
   last_bytes_ = *bytes;
   return {};
+}
+
+Result<void> LogReader::begin_at_newest() {
+  const auto newest = last_begun();
+  if (!newest) return tl::unexpected(newest.error());
+  if (*newest != 0) file_number_ = *newest - 1;
+  return {};
+}
+
+bool LogReader::is_taken_away() const {
+  // The file first, then the list: what the budget removed had a newer one behind it by then.
+  const std::string path = folder_ + "/" + log_file_name(file_number_);
+  if (scanner_ && scanner_->is_file(path)) return false;
+  const auto numbers = log_files(folder_);
+  if (!numbers) return numbers.error() == Errc::not_found;
+  // Without a file at hand that one was read to its end, and the next has yet to show.
+  return numbers->empty() || numbers->back() < file_number_ ||
+         (scanner_ && numbers->back() == file_number_);
 }
 
 Place LogReader::place() const {
@@ -56,6 +79,7 @@ Result<bool> LogReader::next(Entry& entry) {
 // Goes to the next frame. An entry of kind problem: one was found on the way.
 Result<bool> LogReader::next_frame(Entry& entry) {
   entry.kind = EntryKind::record;
+  entry.files = 0;
   while (true) {
     const bool is_past = file_number_ > last_file_ || (scanner_ && file_number_ == last_file_ &&
                                                        scanner_->next_at() >= last_bytes_);
@@ -118,17 +142,22 @@ Result<bool> LogReader::next_file(Entry& entry) {
   const auto at = std::upper_bound(numbers->begin(), numbers->end(), file_number_);
   if (at == numbers->end()) return false;
   auto file = platform::DiskFile::open_read(folder_ + "/" + log_file_name(*at));
+  // Removed since it was listed: the next list does not have it.
+  if (!file && file.error() == Errc::not_found) return next_file(entry);
   if (!file) return tl::unexpected(std::move(file).error());
   const std::uint64_t expected = file_number_ + 1;
   scanner_.emplace(std::move(*file));
   file_number_ = *at;
   is_first_frame_ = true;
-  if (!is_first_file_ && *at != expected) {
-    lose_track();
-    place_at_ = 0;
-    return report(entry, "the file " + log_file_name(expected) + " is missing");
-  }
-  return true;
+  if (is_first_file_ || *at == expected) return true;
+  // The budget takes the oldest; what is missing behind older ones, somebody else took.
+  const bool is_oldest = at == numbers->begin();
+  if (is_oldest && files_missed_ == 0) next_before_ = state_.next;
+  if (is_oldest) files_missed_ += *at - expected;
+  lose_track();
+  place_at_ = 0;
+  if (is_oldest) return true;
+  return report(entry, "the file " + log_file_name(expected) + " is missing");
 }
 
 Result<bool> LogReader::pass_damage(Step step, bool is_newest, Entry& entry) {
@@ -212,8 +241,27 @@ bool LogReader::take_state(Entry& entry) {
   const bool is_taken = takes_any_state_ || agrees;
   takes_any_state_ = takes_any_lane_ = takes_any_note_ = false;
   state_ = std::move(state);
+  if (files_missed_ != 0) {
+    entry.kind = EntryKind::gap;
+    entry.record = {};
+    entry.record.unix_ms = unix_ms_of(frame_.header);
+    entry.files = std::exchange(files_missed_, 0);
+    entry.cells = cells_since(std::exchange(next_before_, {}));
+    return true;
+  }
   if (!is_taken) return report(entry, "a state that is not what the file before ended with");
   return false;
+}
+
+// Ring cells of the lanes that the log has now. Those of workers that came and went are not known.
+std::uint64_t LogReader::cells_since(const std::map<LaneRef, std::uint64_t>& before) const {
+  std::uint64_t cells = 0;
+  for (const auto& [lane, next] : state_.next) {
+    const auto known = before.find(lane);
+    const std::uint64_t from = known == before.end() ? 0 : known->second;
+    cells += next - std::min(next, from);
+  }
+  return cells;
 }
 
 bool LogReader::take_beginning(Entry& entry) {
@@ -225,6 +273,7 @@ bool LogReader::take_beginning(Entry& entry) {
   const bool is_in_place = identity.file_number == file_number_;
   if (is_first_file_ || identity.instance != instance_) {
     state_ = {};
+    next_before_.clear();  // another session system's lanes begin at 0
     takes_any_state_ = true;
   }
   instance_ = identity.instance;
@@ -246,8 +295,7 @@ bool LogReader::take_cells(Entry& entry) {
   start.lane = lane;
   start.sequence = header.first;
   start.time_ms = header.time_ms;
-  start.unix_ms = static_cast<std::int64_t>(header.time_ms +
-                                            static_cast<std::uint64_t>(header.realtime_offset_ms));
+  start.unix_ms = unix_ms_of(header);
   if (header.kind == FrameKind::gap) {
     ByteReader in(frame_.payload);
     entry.kind = EntryKind::gap;
@@ -284,8 +332,7 @@ bool LogReader::take_note(Entry& entry) {
   state_.apply(entry.note);
   entry.kind = EntryKind::note;
   entry.record.time_ms = frame_.header.time_ms;
-  entry.record.unix_ms = static_cast<std::int64_t>(
-      frame_.header.time_ms + static_cast<std::uint64_t>(frame_.header.realtime_offset_ms));
+  entry.record.unix_ms = unix_ms_of(frame_.header);
   const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
   if (!is_next && pending_.empty()) pending_ = "notes are missing";
   return true;

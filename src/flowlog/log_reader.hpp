@@ -1,9 +1,9 @@
 // Reads a log back: its records with their keys, notes and gaps, in the order they were written.
 //
 // Reads files only, so it never slows a worker, and works while the log is being written: at the
-// end next() says so, and a later call goes on. Files that the disk budget removes meanwhile are
-// passed over. Whatever does not hold (altered, cut, missing) is given as a problem with its place,
-// and reading goes on behind it.
+// end next() says so, and a later call goes on. Files that the disk budget removes before they were
+// read are a gap that says how many. Whatever else does not hold (altered, cut, missing) is given
+// as a problem with its place, and reading goes on behind it.
 #pragma once
 
 #include <memory>
@@ -30,6 +30,7 @@ struct Entry {
   EntryKind kind = EntryKind::record;
   LogRecord record;         // of a record; of a gap: lane, sequence, time
   std::uint64_t cells = 0;  // of a gap: how many ring cells are missing
+  std::uint64_t files = 0;  // of a gap: files removed before they were read, with at least `cells`
   Note note;
   std::string problem;  // what does not hold
 };
@@ -42,8 +43,15 @@ class LogReader {
   // From now on next() gives what is in the files at this moment, and no more: a busy writer would
   // keep a reader for ever. io_error.
   [[nodiscard]] Result<void> end_here();
-  // False: nothing more for now. io_error: reading failed.
+  // Takes that back.
+  void end_nowhere() noexcept { last_file_ = last_bytes_ = UINT64_MAX; }
+  // Before the first next(): begins with the newest file, which names all that it needs. io_error.
+  [[nodiscard]] Result<void> begin_at_newest();
+  // False: nothing more for now. io_error: reading failed; not_found: the folder has gone.
   [[nodiscard]] Result<bool> next(Entry& entry);
+  // The file at hand is no longer in the folder, or another has its name, and none comes behind it:
+  // the log was taken away, and perhaps another begun.
+  [[nodiscard]] bool is_taken_away() const;
   // Where the frame of the last entry begins, or the torn tail when next() has just met that.
   [[nodiscard]] Place place() const;
   // Names as of the last entry.
@@ -63,6 +71,7 @@ class LogReader {
   [[nodiscard]] bool take_keys(Entry& entry);
   [[nodiscard]] bool take_note(Entry& entry);
   [[nodiscard]] bool take_state(Entry& entry);
+  [[nodiscard]] std::uint64_t cells_since(const std::map<LaneRef, std::uint64_t>& before) const;
   void lose_track();
   [[nodiscard]] bool take_record(Entry& entry);
   bool report(Entry& entry, std::string what);
@@ -83,7 +92,9 @@ class LogReader {
   std::uint64_t last_file_ = UINT64_MAX;  // end_here: its number, and how much of it counts
   std::uint64_t last_bytes_ = UINT64_MAX;
   bool has_torn_tail_ = false;
-  std::string pending_;  // a problem to be given before frame_ is taken
+  std::uint64_t files_missed_ = 0;  // removed before they were read; told with the next state
+  std::map<LaneRef, std::uint64_t> next_before_;  // where the lanes stood before those files
+  std::string pending_;                           // a problem to be given before frame_ is taken
   Instance instance_{};
   LogState state_;
   // Empty while no records frame is open. On the heap: its tables are large.

@@ -53,7 +53,7 @@ struct LogRecord {
   std::uint16_t count = 1;    // identical operations in this record
   std::uint64_t key_id = 0;   // 0: none, or the key is inline
   std::uint64_t version = 0;
-  std::uint32_t value_bytes = 0;  // saturates
+  std::uint32_t value_bytes = 0;  // saturates; no size, and 0, with an inline key
   bool has_key = false;           // key holds the key's bytes
   bool key_inline = false;        // and the record itself carried them
   std::string key;

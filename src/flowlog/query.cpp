@@ -1,69 +1,24 @@
 #include "flowlog/query.hpp"
 
-#include "flowlog/text.hpp"
+#include "flowlog/entry_fields.hpp"
+#include "flowlog/json_object.hpp"
 
 namespace sessionblocks::flowlog {
 
 namespace {
 
-bool is_in_scope(std::string_view scope, std::string_view wanted) noexcept {
-  if (!scope.starts_with(wanted)) return false;
-  return scope.size() == wanted.size() || scope[wanted.size()] == '/' ||
-         scope[wanted.size()] == '#' || wanted.ends_with('/');
-}
-
-std::string id_text(BlockId block) {
-  return std::string("#").append(std::to_string(raw(block)));
-}
-
-std::string block_text(BlockId block, const LogState& state) {
-  const std::string_view name = state.name_of(block);
-  return name.empty() ? id_text(block) : std::string(name);
-}
-
-bool is_block(BlockId block, std::string_view wanted, const LogState& state) {
-  return state.name_of(block) == wanted || wanted == id_text(block);
-}
-
-std::string outcome_text(std::uint16_t outcome) {
-  return std::string(outcome == 0 ? "ok" : errc_name(static_cast<Errc>(outcome)));
-}
-
-std::uint32_t worker_of_entry(const Entry& entry) noexcept {
-  return entry.kind == EntryKind::note ? entry.note.worker : entry.record.lane.worker;
+bool asks_for_definitions(const Query& query) {
+  return (query.ops & bit_of(Op::define_key)) != 0 ||
+         (query.expression && query.expression->asks_for_definitions());
 }
 
 bool record_matches(const Query& query, const LogRecord& record) {
-  if (record.op == Op::define_key && !query.definitions) return false;
-  if (query.ops != 0 && (query.ops >> (static_cast<unsigned>(record.op) & 31U) & 1U) == 0) {
-    return false;
-  }
+  if (record.op == Op::define_key && !asks_for_definitions(query)) return false;
+  if (query.ops != 0 && (query.ops & bit_of(record.op)) == 0) return false;
   if (query.outcome && record.outcome != *query.outcome) return false;
   if (query.key && !(record.has_key && record.key == *query.key)) return false;
   return !query.key_prefix || (record.has_key && record.key.starts_with(*query.key_prefix));
 }
-
-class JsonObject {
- public:
-  void text(std::string_view name, std::string_view value) {
-    begin(name);
-    // A name that is not UTF-8 cannot stand in JSON: escaped it still says what it was.
-    text_ += json_text(is_utf8(value) ? std::string(value) : escaped(value));
-  }
-  template <typename Number>
-  void number(std::string_view name, Number value) {
-    begin(name);
-    text_ += std::to_string(value);
-  }
-  [[nodiscard]] std::string end() { return std::move(text_ += '}'); }
-
- private:
-  void begin(std::string_view name) {
-    if (text_.size() > 1) text_ += ',';
-    text_.append("\"").append(name).append("\":");
-  }
-  std::string text_ = "{";
-};
 
 void put_who(JsonObject& json, std::uint32_t worker, const LogState& state) {
   if (worker == 0) return;
@@ -92,8 +47,20 @@ void put_record(JsonObject& json, const LogRecord& record, const LogState& state
   }
   if (record.key_id != 0) json.number("key_id", record.key_id);
   json.number("version", record.version);
-  json.number("size", record.value_bytes);
+  if (!record.key_inline) json.number("size", record.value_bytes);
   if (record.count != 1) json.number("count", record.count);
+}
+
+void put_gap(JsonObject& json, const Entry& entry, const LogState& state) {
+  if (entry.files != 0) {
+    json.number("missing_files", entry.files);
+    json.number("missing_at_least", entry.cells);
+    return;
+  }
+  put_who(json, entry.record.lane.worker, state);
+  json.number("lane", entry.record.lane.lane);
+  json.number("sequence", entry.record.sequence);
+  json.number("missing", entry.cells);
 }
 
 // One column after the other, each as wide as what it usually holds: rows are shown as they come,
@@ -155,23 +122,31 @@ std::string note_text(const Note& note) {
   return text;
 }
 
+std::string gap_text(const Entry& entry) {
+  const std::string cells = std::to_string(entry.cells) + " ring cells";
+  if (entry.files == 0) return cells + ", counted but not kept";
+  return std::to_string(entry.files) + (entry.files == 1 ? " file" : " files") +
+         " of the log, removed before they were read, with at least " + cells;
+}
+
 }  // namespace
 
 bool matches(const Query& query, const Entry& entry, const LogState& state) {
-  if (entry.kind == EntryKind::problem) return true;
-  const std::uint32_t worker = worker_of_entry(entry);
+  if (entry.kind == EntryKind::problem || entry.files != 0) return true;
+  const std::uint32_t worker = worker_of(entry);
   if (query.worker && worker != *query.worker) return false;
   if (query.from_unix_ms && entry.record.unix_ms < *query.from_unix_ms) return false;
   if (query.to_unix_ms && entry.record.unix_ms >= *query.to_unix_ms) return false;
   if (!query.scope.empty() && !is_in_scope(state.scope_of(worker), query.scope)) return false;
-  const bool is_record = entry.kind == EntryKind::record;
-  if (!query.block.empty()) {
-    const BlockRef block = is_record ? entry.record.block : entry.note.block;
-    if (entry.kind == EntryKind::gap || block.word == 0) return false;
-    if (!is_block(block.block(), query.block, state)) return false;
+  const BlockRef block = block_of(entry);
+  if (!query.block.empty() && (block.word == 0 || !is_block(block.block(), query.block, state))) {
+    return false;
   }
-  if (is_record) return record_matches(query, entry.record);
-  return !query.key && !query.key_prefix && !query.outcome && query.ops == 0;
+  const bool is_record = entry.kind == EntryKind::record;
+  const bool has_other = is_record
+                             ? record_matches(query, entry.record)
+                             : !query.key && !query.key_prefix && !query.outcome && query.ops == 0;
+  return has_other && (!query.expression || query.expression->matches(entry, state));
 }
 
 Result<bool> next_match(LogReader& reader, const Query& query, Entry& entry) {
@@ -191,10 +166,7 @@ std::string json_line(const Entry& entry, const LogState& state) {
   if (entry.kind == EntryKind::record) {
     put_record(json, entry.record, state);
   } else if (entry.kind == EntryKind::gap) {
-    put_who(json, entry.record.lane.worker, state);
-    json.number("lane", entry.record.lane.lane);
-    json.number("sequence", entry.record.sequence);
-    json.number("missing", entry.cells);
+    put_gap(json, entry, state);
   } else {
     put_who(json, entry.note.worker, state);
     json.text("note", word(entry.note.kind));
@@ -223,7 +195,7 @@ std::string table_row(const Entry& entry, const LogState& state) {
   if (entry.kind == EntryKind::gap) {
     put_worker(cells, record.lane.worker, state);
     cells.operation = "missing";
-    cells.key = std::to_string(entry.cells) + " ring cells, counted but not kept";
+    cells.key = gap_text(entry);
     return row_of(cells);
   }
   if (entry.kind == EntryKind::note) {
@@ -241,7 +213,7 @@ std::string table_row(const Entry& entry, const LogState& state) {
   if (record.count != 1) cells.operation += " x" + std::to_string(record.count);
   cells.outcome = outcome_text(record.outcome);
   cells.version = std::to_string(record.version);
-  cells.bytes = std::to_string(record.value_bytes);
+  if (!record.key_inline) cells.bytes = std::to_string(record.value_bytes);
   cells.key = escaped(record.key);
   if (!record.has_key && record.key_id != 0)
     cells.key = "(id " + std::to_string(record.key_id) + ")";

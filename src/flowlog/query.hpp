@@ -8,30 +8,30 @@
 #include <string>
 #include <string_view>
 
+#include "flowlog/expression.hpp"
 #include "flowlog/log_reader.hpp"
+#include "flowlog/query_words.hpp"
 
 namespace sessionblocks::flowlog {
 
 // Every condition that is set must hold. Notes and gaps have no key, operation or outcome: asking
-// for one of these leaves them out.
+// for one of these leaves them out. Records of op define_key come when ops or the expression ask
+// for them.
 struct Query {
   std::string block;  // its name or "#id"; empty: any
   std::string scope;  // this scope and those below it; empty: any
   std::optional<std::uint32_t> worker;
   std::optional<std::string> key;
   std::optional<std::string> key_prefix;
-  std::uint32_t ops = 0;                 // bit of each wanted Op; 0: any
+  Ops ops = 0;                           // 0: any
   std::optional<std::uint16_t> outcome;  // Errc, 0 for ok
   std::optional<std::int64_t> from_unix_ms;
   std::optional<std::int64_t> to_unix_ms;  // not included
-  bool definitions = false;                // define_key records too
-
-  void add(Op op) noexcept { ops |= 1U << static_cast<unsigned>(op); }
+  std::optional<Expression> expression;
 };
-inline constexpr std::uint32_t kReads = 1U << 2U | 1U << 3U | 1U << 4U | 1U << 14U;
-inline constexpr std::uint32_t kWrites = 0x3FE0U | 1U << 16U;  // put to get_and_erase, evict
 
-// `state` is the reader's, at this entry. Problems match every query.
+// `state` is the reader's, at this entry. Problems match every query, and so does what was removed
+// unread.
 [[nodiscard]] bool matches(const Query& query, const Entry& entry, const LogState& state);
 // The next entry that matches; false: nothing more for now.
 [[nodiscard]] Result<bool> next_match(LogReader& reader, const Query& query, Entry& entry);

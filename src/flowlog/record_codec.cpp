@@ -291,7 +291,7 @@ void RecordDecoder::take_numbers(std::uint8_t tag) {
   }
   std::uint32_t bytes = key_->bytes;
   if ((tag & kBytesBit) != 0) bytes = static_cast<std::uint32_t>(in_.bounded(UINT32_MAX));
-  last_.value_bytes = last_.key_inline ? static_cast<std::uint32_t>(last_.key.size()) : bytes;
+  last_.value_bytes = last_.key_inline ? 0 : bytes;  // the ring's are those of the key
   tables_.remember(*key_, meaning, last_.version, bytes);
   if ((tag & kTimeBit) != 0) {
     const auto step = static_cast<std::uint64_t>(in_.signed_varint());

@@ -9,9 +9,15 @@ namespace sessionblocks::flowlog {
 
 namespace {
 
-// Bytes of the UTF-8 character at the start of `bytes`; 0: there is none. Overlong forms,
-// surrogates and what lies above U+10FFFF are none.
-std::size_t character(std::string_view bytes) noexcept {
+void append_hex(std::string& out, const char* prefix, unsigned width, unsigned value) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += prefix;
+  for (unsigned i = width; i-- > 0;) out += kDigits[(value >> (4U * i)) & 0xFU];
+}
+
+}  // namespace
+
+std::size_t utf8_size(std::string_view bytes) noexcept {
   const auto at = [bytes](std::size_t i) {
     return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
   };
@@ -27,17 +33,9 @@ std::size_t character(std::string_view bytes) noexcept {
   return is_overlong || is_outside ? 0 : size;
 }
 
-void append_hex(std::string& out, const char* prefix, unsigned width, unsigned value) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  out += prefix;
-  for (unsigned i = width; i-- > 0;) out += kDigits[(value >> (4U * i)) & 0xFU];
-}
-
-}  // namespace
-
 bool is_utf8(std::string_view bytes) noexcept {
   while (!bytes.empty()) {
-    const std::size_t size = character(bytes);
+    const std::size_t size = utf8_size(bytes);
     if (size == 0) return false;
     bytes.remove_prefix(size);
   }
@@ -72,7 +70,7 @@ std::string base64(std::string_view bytes) {
 std::string escaped(std::string_view bytes) {
   std::string out;
   while (!bytes.empty()) {
-    const std::size_t size = character(bytes);
+    const std::size_t size = utf8_size(bytes);
     const auto code = static_cast<unsigned char>(bytes[0]);
     // U+0080 to U+009F steer terminals as well.
     const bool is_control = code < 0x20U || code == 0x7FU ||

@@ -7,6 +7,9 @@
 
 namespace sessionblocks::flowlog {
 
+// Bytes of the UTF-8 character at the start of `bytes`; 0: there is none. Overlong forms,
+// surrogates and what lies above U+10FFFF are none.
+[[nodiscard]] std::size_t utf8_size(std::string_view bytes) noexcept;
 [[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
 // With quotes. Precondition: UTF-8.
 [[nodiscard]] std::string json_text(std::string_view text);

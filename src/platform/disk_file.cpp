@@ -90,6 +90,13 @@ Result<std::uint64_t> DiskFile::size_bytes() const {
   return static_cast<std::uint64_t>(info.st_size);
 }
 
+bool DiskFile::is_at(const std::string& path) const {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(fd_.get(), &held) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 Result<void> DiskFile::truncate(std::uint64_t bytes) {
   const auto size = static_cast<off_t>(bytes);
   if (retry_on_eintr([&] { return ::ftruncate(fd_.get(), size); }) != 0) {

@@ -37,6 +37,8 @@ class DiskFile {
   // Fills `out` from `offset` on; returns fewer bytes only at the end of the file.
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const;
   [[nodiscard]] Result<std::uint64_t> size_bytes() const;
+  // Whether this file, and no other, has the name `path`.
+  [[nodiscard]] bool is_at(const std::string& path) const;
   [[nodiscard]] Result<void> truncate(std::uint64_t bytes);
   // What was written survives a loss of power.
   [[nodiscard]] Result<void> sync();

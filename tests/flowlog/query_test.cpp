@@ -66,7 +66,7 @@ TEST_CASE("each condition of a query picks what it says") {
   CHECK(match(query, put));
   CHECK_FALSE(match(query, record_of(Op::put, "car")));
   query = {};
-  query.add(Op::get);
+  query.ops = bit_of(Op::get);
   CHECK_FALSE(match(query, put));
   query.ops = kWrites;
   CHECK(match(query, put));
@@ -92,6 +92,65 @@ TEST_CASE("a key that is not UTF-8 is base64 in JSON and escaped in tables") {
   const Entry raw_key = record_of(Op::put, std::string("\x00\xFF", 2));
   CHECK(json_line(raw_key, names.state).find(R"("key_base64":"AP8=")") != std::string::npos);
   CHECK(table_row(raw_key, names.state).find(R"(\x00\xff)") != std::string::npos);
+}
+
+TEST_CASE("a record that carries its key has no size: not shown, and nothing to compare with") {
+  const Names names;
+  Entry absent = record_of(Op::get, "a");
+  absent.record.key_inline = true;
+  CHECK(json_line(absent, names.state).find("size") == std::string::npos);
+  Entry there = absent;
+  there.record.key_inline = false;
+  CHECK(json_line(there, names.state).find(R"("size":0)") != std::string::npos);
+  CHECK(table_row(there, names.state).find("       0         0  a") != std::string::npos);
+  CHECK(table_row(absent, names.state).find("       0            a") != std::string::npos);
+  for (const char* text : {"size=0", "size!=0", "!(size=0)", "size<9", "size>=0"}) {
+    Query query;
+    query.expression = Expression::parse(text, 0).value();
+    CAPTURE(text);
+    CHECK_FALSE(matches(query, absent, names.state));
+  }
+}
+
+TEST_CASE("options and expression must both hold, and definitions come when one asks for them") {
+  const Names names;
+  Query query;
+  query.ops = kWrites;
+  query.expression = Expression::parse("key=a", 0).value();
+  CHECK(matches(query, record_of(Op::put, "a"), names.state));
+  CHECK_FALSE(matches(query, record_of(Op::get, "a"), names.state));
+  CHECK_FALSE(matches(query, record_of(Op::put, "b"), names.state));
+  const Entry definition = record_of(Op::define_key, "a");
+  for (const char* text : {"op=define_key", "op~\"def*\" && key=a"}) {
+    query = {};
+    query.expression = Expression::parse(text, 0).value();
+    CHECK(matches(query, definition, names.state));
+  }
+  for (const char* text : {"key=a", "op!=put", "!(op=put)"}) {
+    query = {};
+    query.expression = Expression::parse(text, 0).value();
+    CHECK_FALSE(matches(query, definition, names.state));
+  }
+  query = {};
+  query.ops = bit_of(Op::define_key);
+  CHECK(matches(query, definition, names.state));
+}
+
+TEST_CASE("what was removed unread is told to every query") {
+  const Names names;
+  Entry missed;
+  missed.kind = EntryKind::gap;
+  missed.files = 2;
+  missed.cells = 30;
+  Query query;
+  query.block = "cart";
+  query.expression = Expression::parse("op=put", 0).value();
+  CHECK(matches(query, missed, names.state));
+  CHECK(json_line(missed, names.state).find(R"("missing_files":2,"missing_at_least":30)") !=
+        std::string::npos);
+  CHECK(table_row(missed, names.state)
+            .find("2 files of the log, removed before they were read, with at least 30 ring") !=
+        std::string::npos);
 }
 
 TEST_CASE("UTF-8 is what the standard says") {

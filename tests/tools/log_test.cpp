@@ -124,6 +124,14 @@ TEST_CASE("the log shows what a script did, and each filter shows its part of it
   CHECK(ops(system, {"--until", "1h", "--op", "put"}).empty());
   CHECK(ops(system, {"--since", "2020-01-01", "--op", "put"}) == "put put ");
   CHECK(ops(system, {"--until", "2020-01-01T10:00:00Z"}).empty());
+  CHECK(ops(system, {"op=write && key~\"gr*\" && size>4"}) == "put ");
+  CHECK(ops(system, {"(op=get || op=erase) && outcome=ok"}) == "get erase ");
+  CHECK(ops(system, {"block=cart && scope=shop/clerk && !op=put", "--op", "writes"}) ==
+        "increment erase ");
+  CHECK(ops(system, {"key=\"\\xff\\x01k\" && time>1h"}) == "put ");
+  CHECK(ops(system, {"op=define_key && key=greeting"}) == "define_key ");
+  CHECK(ops(system, {"key=nothing || size=7 && op=read"}) == "get! ");
+  CHECK_FALSE(json_lines(system, {"key=nothing"}).at(0).contains("size"));
 
   const auto put = json_lines(system, {"--op", "put", "--key", "greeting"}).at(0);
   CHECK(put.at("block") == "cart");
@@ -148,12 +156,25 @@ TEST_CASE("the log shows what a script did, and each filter shows its part of it
 TEST_CASE("log commands that cannot be meant are usage errors") {
   DirectedSystem system(kShop);
   run_clerk(system);
-  const std::vector<std::vector<std::string>> wrong = {
-      {"--follow"},        {"--worker", "x"},
-      {"--op", "frob"},    {"--outcome", "bad"},
-      {"--key", ""},       {"--key", "**", "--base64"},
-      {"--since", "soon"}, {"--since", "1h", "--until", "2h"},
-      {"verify", "more"}};
+  const std::vector<std::vector<std::string>> wrong = {{"--worker", "x"},
+                                                       {"op=frob"},
+                                                       {"op=put", "more"},
+                                                       {""},
+                                                       {"--follow", "--until", "1h"},
+                                                       {"--duration", "1s"},
+                                                       {"--follow", "--duration", "0s"},
+                                                       {"--follow", "--duration", "soon"},
+                                                       {"-o", "xml"},
+                                                       {"verify", "-o", "trace"},
+                                                       {"verify", "--follow"},
+                                                       {"verify", "op=put"},
+                                                       {"--op", "frob"},
+                                                       {"--outcome", "bad"},
+                                                       {"--key", ""},
+                                                       {"--key", "**", "--base64"},
+                                                       {"--since", "soon"},
+                                                       {"--since", "1h", "--until", "2h"},
+                                                       {"verify", "more"}};
   for (auto words : wrong) {
     const std::string last = words.back();
     words.insert(words.begin(), "log");
@@ -163,6 +184,34 @@ TEST_CASE("log commands that cannot be meant are usage errors") {
     CHECK(outcome.out.empty());
     CHECK_FALSE(outcome.err.empty());
   }
+}
+
+TEST_CASE("an expression that is wrong is shown with a caret, and -o trace is of log alone") {
+  DirectedSystem system(kShop);
+  const Outcome wrong = system.ctl({"log", "op=put && sise>4"});
+  CHECK(wrong.code == 2);
+  CHECK(wrong.out.empty());
+  CHECK(wrong.err ==
+        "sessionctl: the expression, column 11: expected block, scope, worker, key, op, outcome, "
+        "size, version or time\n"
+        "  op=put && sise>4\n"
+        "            ^\n");
+  const Outcome other = system.ctl({"ls", "-o", "trace"});
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("only log has it"));
+}
+
+TEST_CASE("the trace of a log has each of its operations") {
+  DirectedSystem system(kShop);
+  run_clerk(system);
+  const Outcome outcome = system.ctl({"log", "-o", "trace"});
+  CHECK(outcome.code == 0);
+  std::vector<nlohmann::json> traced;
+  for (const auto& event : outcome.json()) {
+    if (event.at("ph") == "i") traced.push_back(event.at("args"));
+  }
+  CHECK(traced == json_lines(system));
+  CHECK(system.ctl({"log", "-o", "trace", "key=absent"}).json().empty());
 }
 
 namespace {

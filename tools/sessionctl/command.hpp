@@ -14,6 +14,7 @@ namespace sessionblocks::ctl {
 struct Invocation {
   Options options;
   std::function<Result<ExitCode>()> run;
+  bool takes_trace = false;  // the command has -o trace
 };
 
 void add_list_commands(CLI::App& app, Invocation& invocation);   // ls, describe

@@ -1,12 +1,11 @@
 // log: what FlowLog's files hold, oldest first; log verify: whether they are whole.
 // Files only: no worker waits for it, and it works while the log is written and afterwards.
-#include <charconv>
-#include <ctime>
-
 #include "command.hpp"
 #include "core/units.hpp"
 #include "flowlog/query.hpp"
 #include "flowlog/verify.hpp"
+#include "log_follow.hpp"
+#include "log_output.hpp"
 #include "platform/clock.hpp"
 
 namespace sessionblocks::ctl {
@@ -24,56 +23,31 @@ struct LogArguments {
   std::string outcome;
   std::string since;
   std::string until;
+  std::optional<std::string> expression;
+  bool follows = false;
+  std::string duration;
 };
 
-std::optional<Op> op_of(std::string_view name) {
-  for (unsigned number = 1; number <= static_cast<unsigned>(Op::drop); ++number) {
-    if (word(static_cast<Op>(number)) == name) return static_cast<Op>(number);
-  }
-  return std::nullopt;
-}
-
-Result<void> add_op(flowlog::Query& query, const std::string& name) {
-  if (name == "reads" || name == "writes") {
-    query.ops |= name == "reads" ? flowlog::kReads : flowlog::kWrites;
-    return {};
-  }
-  const auto op = op_of(name);
-  if (!op) {
+Result<void> add_ops(flowlog::Query& query, const std::string& name) {
+  const auto ops = flowlog::ops_of(name);
+  if (!ops) {
     return fail(Errc::invalid_argument,
                 "--op " + readable(name) + ": reads, writes, or one such as get, put, erase");
   }
-  query.definitions = query.definitions || *op == Op::define_key;
-  query.add(*op);
+  query.ops |= *ops;
   return {};
 }
 
-Result<std::uint16_t> outcome_of(const std::string& name) {
-  if (name == "ok") return std::uint16_t{0};
-  for (std::uint16_t number = 1; number < 256; ++number) {
-    if (errc_name(static_cast<Errc>(number)) == name) return number;
-  }
-  return fail(Errc::invalid_argument,
-              "--outcome " + readable(name) + ": ok, or an error such as not_found");
-}
-
-// "10m" is that long ago; else a UTC time such as 2026-11-22T09:05:28Z or a part of it.
-Result<std::int64_t> time_of(const std::string& option, const std::string& text) {
-  if (const auto ago = units::parse_duration_ms(text)) {
-    return static_cast<std::int64_t>(platform::realtime_ns() / 1'000'000) -
-           static_cast<std::int64_t>(*ago);
-  }
-  for (const char* format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
-    std::tm parts{};
-    const char* const end = ::strptime(text.c_str(), format, &parts);
-    if (end != nullptr && *end == '\0') return std::int64_t{::timegm(&parts)} * 1'000;
-  }
+Result<std::int64_t> time_of(const std::string& option, const std::string& text,
+                             std::int64_t now_unix_ms) {
+  if (const auto time = flowlog::time_of(text, now_unix_ms)) return *time;
   return fail(Errc::invalid_argument, option + " " + readable(text) +
                                           ": a duration such as 10m, or a UTC time such as "
                                           "2026-11-22T09:05:28Z");
 }
 
 Result<flowlog::Query> query_of(const LogArguments& arguments) {
+  const auto now_unix_ms = static_cast<std::int64_t>(platform::realtime_ns() / 1'000'000);
   flowlog::Query query;
   query.block = arguments.block;
   query.scope = arguments.scope;
@@ -86,27 +60,43 @@ Result<flowlog::Query> query_of(const LogArguments& arguments) {
     *wanted = std::move(*key);
   }
   for (const std::string& op : arguments.ops) {
-    if (auto added = add_op(query, op); !added) return tl::unexpected(added.error());
+    if (auto added = add_ops(query, op); !added) return tl::unexpected(added.error());
   }
   if (!arguments.outcome.empty()) {
-    const auto outcome = outcome_of(arguments.outcome);
-    if (!outcome) return tl::unexpected(outcome.error());
-    query.outcome = *outcome;
+    query.outcome = flowlog::outcome_of(arguments.outcome);
+    if (!query.outcome) {
+      return fail(Errc::invalid_argument, "--outcome " + readable(arguments.outcome) +
+                                              ": ok, or an error such as not_found");
+    }
   }
   if (!arguments.since.empty()) {
-    const auto time = time_of("--since", arguments.since);
+    const auto time = time_of("--since", arguments.since, now_unix_ms);
     if (!time) return tl::unexpected(time.error());
     query.from_unix_ms = *time;
   }
   if (!arguments.until.empty()) {
-    const auto time = time_of("--until", arguments.until);
+    const auto time = time_of("--until", arguments.until, now_unix_ms);
     if (!time) return tl::unexpected(time.error());
     query.to_unix_ms = *time;
   }
   if (query.from_unix_ms && query.to_unix_ms && *query.from_unix_ms >= *query.to_unix_ms) {
     return fail(Errc::invalid_argument, "--since is not before --until");
   }
+  if (arguments.expression) {
+    auto expression = flowlog::Expression::parse(*arguments.expression, now_unix_ms);
+    if (!expression) return tl::unexpected(expression.error());
+    query.expression = std::move(*expression);
+  }
   return query;
+}
+
+// What is wrong with an expression is shown under it, in lines of its own.
+Result<ExitCode> refuse(const LogArguments& arguments, const Error& error) {
+  if (!arguments.expression || !error.context().starts_with("column ")) {
+    return tl::unexpected(error);
+  }
+  say("the expression, " + error.context());
+  return ExitCode::usage;
 }
 
 Result<std::string> folder_of(const Options& options, const LogArguments& arguments) {
@@ -135,48 +125,62 @@ Result<ExitCode> explain(const std::string& folder, const Error& error) {
   return tl::unexpected(error);
 }
 
-std::string line_of(const flowlog::Entry& entry, const flowlog::LogReader& reader, Format format) {
-  if (entry.kind == flowlog::EntryKind::problem) {
-    const flowlog::Place place = reader.place();
-    if (format == Format::json) {
-      return Json{{"problem", entry.problem}, {"file", place.file}, {"offset", place.offset}}
-          .dump();
-    }
-    return "PROBLEM in " + place.file + " at byte " + std::to_string(place.offset) + ": " +
-           readable(entry.problem);
+Result<ExitCode> show_all(const std::string& folder, const flowlog::Query& query,
+                          LogPrinter& printer) {
+  auto reader = flowlog::LogReader::open(folder);
+  if (!reader) return explain(folder, reader.error());
+  if (auto ended = reader->end_here(); !ended) return explain(folder, ended.error());
+  flowlog::Entry entry;
+  for (;;) {
+    const auto more = flowlog::next_match(*reader, query, entry);
+    if (!more) return explain(folder, more.error());
+    printer.begin();
+    if (!*more) break;
+    printer.add(entry, *reader);
   }
-  return format == Format::json ? flowlog::json_line(entry, reader.state())
-                                : flowlog::table_row(entry, reader.state());
+  printer.end();
+  return ExitCode::ok;
+}
+
+Result<ExitCode> follow_all(const std::string& folder, const flowlog::Query& query,
+                            const LogArguments& arguments, LogPrinter& printer) {
+  FollowOptions options;
+  options.folder = folder;
+  options.from = arguments.since.empty() ? flowlog::LogFollower::From::now
+                                         : flowlog::LogFollower::From::oldest;
+  if (!arguments.duration.empty()) {
+    const auto ms = units::parse_duration_ms(arguments.duration);
+    if (!ms || *ms == 0) {
+      return fail(Errc::invalid_argument,
+                  "--duration " + readable(arguments.duration) + ": how long, such as 10s or 5m");
+    }
+    options.duration = std::chrono::milliseconds(*ms);
+  }
+  const auto ended = follow_log(options, query, printer);
+  if (!ended) return explain(folder, ended.error());
+  return ExitCode::ok;
 }
 
 Result<ExitCode> show_log(const Options& options, LogArguments arguments) {
   arguments.scope = options.scope;
   const auto query = query_of(arguments);
-  if (!query) return tl::unexpected(query.error());
+  if (!query) return refuse(arguments, query.error());
   Options unscoped = options;
   unscoped.scope.clear();
   const auto folder = folder_of(unscoped, arguments);
   if (!folder) return tl::unexpected(folder.error());
-  auto reader = flowlog::LogReader::open(*folder);
-  if (!reader) return explain(*folder, reader.error());
-  if (auto ended = reader->end_here(); !ended) return explain(*folder, ended.error());
-  bool has_problem = false;
-  bool has_head = options.format == Format::json;
-  flowlog::Entry entry;
-  for (;;) {
-    const auto more = flowlog::next_match(*reader, *query, entry);
-    if (!more) return explain(*folder, more.error());
-    if (!std::exchange(has_head, true)) print(flowlog::table_head() + "\n");
-    if (!*more) break;
-    has_problem = has_problem || entry.kind == flowlog::EntryKind::problem;
-    print(line_of(entry, *reader, options.format) + "\n");
-  }
-  if (!has_problem) return ExitCode::ok;
+  LogPrinter printer(options.format);
+  const auto code = arguments.follows ? follow_all(*folder, *query, arguments, printer)
+                                      : show_all(*folder, *query, printer);
+  if (!code || *code != ExitCode::ok || !printer.has_problem()) return code;
   say("the log has damage; sessionctl log verify counts it");
   return ExitCode::findings;
 }
 
 Result<ExitCode> verify_log(const Options& options, const LogArguments& arguments) {
+  if (arguments.expression || arguments.follows) {
+    return fail(Errc::invalid_argument, "log verify: it looks at all of the log, and once");
+  }
   const auto folder = folder_of(options, arguments);
   if (!folder) return tl::unexpected(folder.error());
   const auto report = flowlog::verify(*folder);
@@ -208,8 +212,17 @@ void add_log_command(CLI::App& app, Invocation& invocation) {
   log->footer(
       "Every option narrows the list; --scope PATH too: by that scope and those below it.\n"
       "Times are UTC. BYTES is the size of the value, VERSION the version that the entry had or "
-      "got.\n\n" +
+      "got.\n\n"
+      "EXPRESSION is such as 'op=write && key~\"cart:*\" && size>4096'. It has ! && || ( ), and\n"
+      "  block, scope, key, op, outcome    with = != and ~ (a pattern: * any text, ? a character)\n"
+      "  worker, size, version, time       with = != < <= > >=\n"
+      "An op is read, write or a name, an outcome ok or an error; sizes may have KiB, MiB; a time "
+      "is\nUTC or ago, as of --since. What an entry lacks holds for no condition and for no "
+      "negation.\n\n"
+      "--follow waits for a log that is not there yet. -o trace is a file for "
+      "ui.perfetto.dev.\n\n" +
       app.get_footer());
+  log->add_option("EXPRESSION", arguments->expression, "which entries to show")->option_text(" ");
   log->add_option("--log-dir", arguments->folder,
                   "where the log is, when not in the runtime folder")
       ->option_text("FOLDER");
@@ -229,10 +242,17 @@ void add_log_command(CLI::App& app, Invocation& invocation) {
                   "from then on: a duration ago such as 10m, or a UTC time")
       ->option_text("TIME");
   log->add_option("--until", arguments->until, "before then, likewise")->option_text("TIME");
+  auto* const follow = log->add_flag("--follow", arguments->follows,
+                                     "show what comes from now on (or from --since), until Ctrl-C");
+  follow->excludes("--until");
+  log->add_option("--duration", arguments->duration, "end --follow after this time, such as 10s")
+      ->needs(follow)
+      ->option_text("TIME");
   auto* const verify = log->add_subcommand("verify", "prove that the log is whole");
   log->require_subcommand(0, 1);
   log->callback([&invocation, arguments, verify] {
     const bool verifies = verify->parsed();
+    invocation.takes_trace = !verifies;
     invocation.run = [&invocation, arguments, verifies] {
       return verifies ? verify_log(invocation.options, *arguments)
                       : show_log(invocation.options, *arguments);

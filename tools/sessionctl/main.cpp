@@ -12,8 +12,9 @@ using namespace sessionblocks;
 using namespace sessionblocks::ctl;
 
 void add_common_options(CLI::App& app, Options& options) {
-  const std::map<std::string, Format> formats = {{"table", Format::table}, {"json", Format::json}};
-  app.add_option("-o,--output", options.format, "table or json")
+  const std::map<std::string, Format> formats = {
+      {"table", Format::table}, {"json", Format::json}, {"trace", Format::trace}};
+  app.add_option("-o,--output", options.format, "table or json; log has trace too")
       ->transform(CLI::CheckedTransformer(formats))
       ->option_text("FORMAT");
   app.add_option("--system", options.system, "name of the session system")->option_text("NAME");
@@ -78,6 +79,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (::sodium_init() < 0) return finish(fail(Errc::unsupported, "libsodium does not start"));
     invocation.options.names_system = app.count("--system") + app.count("--runtime-dir") > 0;
+    if (invocation.options.format == Format::trace && !invocation.takes_trace) {
+      say("-o trace: only log has it; table and json are for all commands");
+      return static_cast<int>(ExitCode::usage);
+    }
     return finish(invocation.run());
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);

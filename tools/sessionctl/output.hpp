@@ -13,7 +13,7 @@
 
 namespace sessionblocks::ctl {
 
-enum class Format : std::uint8_t { table, json };
+enum class Format : std::uint8_t { table, json, trace };  // trace: of log only
 
 using Json = nlohmann::ordered_json;  // fields stay in the order that a person reads them
 
