@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
+#include "flowlog/frame_text.hpp"
+
 namespace sessionblocks::flowlog {
 
 namespace {
-std::string lane_text(LaneRef lane) {
-  return "worker " + std::to_string(lane.worker) + " lane " + std::to_string(lane.lane);
-}
-
 // A lane of which nothing was logged may be there or not.
 bool is_same(std::map<LaneRef, std::uint64_t> a, std::map<LaneRef, std::uint64_t> b) {
   const auto is_empty = [](const auto& lane) { return lane.second == 0; };
@@ -187,27 +185,6 @@ void LogReader::complain(std::string what) {
   if (pending_.empty()) pending_ = std::move(what);
 }
 
-// What the frame at hand holds, as it says itself.
-std::string LogReader::frame_text() const {
-  const FrameHeader& header = frame_.header;
-  const LaneRef lane{header.worker, header.lane};
-  switch (header.kind) {
-    case FrameKind::records:
-      return lane_text(lane) + " numbers " + std::to_string(header.first) + " to " +
-             std::to_string(header.first + header.cells - 1);
-    case FrameKind::gap:
-      return lane_text(lane) + ", a gap from " + std::to_string(header.first) + " on";
-    case FrameKind::note:
-      return "note " + std::to_string(header.first);
-    case FrameKind::checkpoint:
-      return "checkpoint " + std::to_string(header.first);
-    case FrameKind::keys:
-      return "names of keys";
-    default:
-      return "the file's beginning";
-  }
-}
-
 // What stood in the damaged part is not known: lanes, notes and states go on as they come.
 void LogReader::lose_track() {
   has_lost_track_ = takes_any_state_ = takes_any_lane_ = takes_any_note_ = true;
@@ -223,7 +200,7 @@ bool LogReader::take_frame(Entry& entry) {
     return report(entry, "a file does not begin as one");
   }
   is_first_frame_ = false;
-  const std::string before = std::exchange(last_whole_, frame_text());
+  const std::string before = std::exchange(last_whole_, frame_text(frame_.header));
   if (is_beginning) return take_beginning(entry);
   const bool holds = has_lost_track_ || chain_holds(frame_, chain_);
   const Chain chain = std::exchange(chain_, frame_.header.chain);

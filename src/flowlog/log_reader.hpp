@@ -72,7 +72,6 @@ class LogReader {
   [[nodiscard]] bool take_state(Entry& entry);
   [[nodiscard]] bool take_checkpoint(Entry& entry, const Chain& before);
   void complain(std::string what);
-  [[nodiscard]] std::string frame_text() const;
   void lose_track();
   [[nodiscard]] bool take_record(Entry& entry);
   bool report(Entry& entry, std::string what);

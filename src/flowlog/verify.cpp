@@ -189,6 +189,8 @@ Result<VerifyReport> Verifier::run(const VerifyOptions& options) {
 Result<VerifyReport> verify(const std::string& folder, const VerifyOptions& options) {
   auto reader = LogReader::open(folder);
   if (!reader) return tl::unexpected(std::move(reader).error());
+  if (auto ended = reader->end_here(); !ended) return tl::unexpected(std::move(ended).error());
+  // Behind that: a key is published before anything that it signed is written.
   const bool is_copy = !options.public_key_file.empty();
   const std::string key_file =
       is_copy ? options.public_key_file : folder + "/" + std::string(kPublicKeyFile);
@@ -196,7 +198,6 @@ Result<VerifyReport> verify(const std::string& folder, const VerifyOptions& opti
   const bool is_fine =
       keys || (!is_copy && (keys.error() == Errc::not_found || keys.error() == Errc::malformed));
   if (!is_fine) return tl::unexpected(std::move(keys).error());
-  if (auto ended = reader->end_here(); !ended) return tl::unexpected(std::move(ended).error());
   Verifier verifier(std::move(*reader), keys.value_or(std::vector<PublicKey>()));
   if (!keys && keys.error() == Errc::malformed) {
     verifier.add_problem(keys.error().context(), {kPublicKeyFile, 0});

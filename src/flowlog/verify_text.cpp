@@ -1,4 +1,5 @@
 // What verify found, as lines for people.
+#include "flowlog/frame_text.hpp"
 #include "flowlog/text.hpp"
 #include "flowlog/verify.hpp"
 
@@ -73,9 +74,8 @@ std::string missing_text(const LaneReport& lane, bool is_stated) {
   return text + (listed < all ? ", and more" : "");
 }
 
-std::string lane_text(const LaneReport& lane, bool names_system, bool says_signed) {
-  std::string line =
-      "\nworker " + std::to_string(lane.lane.worker) + " lane " + std::to_string(lane.lane.lane);
+std::string range_line(const LaneReport& lane, bool names_system, bool says_signed) {
+  std::string line = "\n" + lane_text(lane.lane);
   if (!lane.scope.empty()) line += " (" + escaped(lane.scope) + ")";
   if (names_system) line += ", session system " + std::to_string(lane.system);
   line += ": numbers " + range_text(lane.first, lane.next == 0 ? 0 : lane.next - 1);
@@ -99,7 +99,7 @@ std::string VerifyReport::text() const {
   std::string lines = summary_text(*this) + beginning_text(*this) + signed_text(*this);
   const bool names_system = !lane_reports.empty() && lane_reports.back().system > 1;
   for (const LaneReport& lane : lane_reports) {
-    lines += lane_text(lane, names_system, checkpoints.count != 0);
+    lines += range_line(lane, names_system, checkpoints.count != 0);
   }
   return lines;
 }

@@ -350,6 +350,20 @@ TEST_CASE("a log without its checkpoints is not taken for one that was never sig
     pieces.erase(pieces.begin() + 2);
     log.forge(1, std::move(pieces));
   }
+  SECTION("that of the newest file, which has no other") {
+    {
+      LogConfig config = log.config();
+      config.instance[0] = 9;  // begins a file
+      LogFile more = open_log(config);
+      add_gets(more, 0, 2);
+      REQUIRE(more.commit());
+    }
+    const std::uint64_t last = log.files().back();
+    pieces = log.pieces(last);
+    REQUIRE(pieces.size() == 4);
+    pieces.erase(pieces.begin() + 2);
+    log.forge(last, std::move(pieces));
+  }
   SECTION("all of them, and what says that the files are signed") {
     for (const std::uint64_t number : log.files()) {
       auto all = log.pieces(number);
