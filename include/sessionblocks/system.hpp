@@ -15,7 +15,7 @@ namespace sessionblocks {
 
 struct EmbeddedOptions {
   std::string runtime_directory;  // empty: a fresh one under $XDG_RUNTIME_DIR or /tmp
-  std::string log_directory;      // empty: the audit is drained and counted, no files are kept
+  std::string log_directory;      // of a log that is not signed; empty: drained, counted, no files
   std::uint64_t ring_records = 1ULL << 16U;  // per thread, a power of two, at least 256
   // A budget for the quotas of all blocks of this system, in bytes; 0: no bound. A block that does
   // not fit is refused when it is made (out_of_memory, and the message says who holds how much).

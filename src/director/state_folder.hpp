@@ -2,6 +2,7 @@
 // needed.
 //
 //   state/keys                    the keys of snapshots (snapshot/keys.hpp), 0600
+//   state/log.key                 what signs the audit log (flowlog/signing_key.hpp), 0600
 //   state/snapshots/NAME.sbsnap   snapshots that were named without a folder
 //   state/snapshots/.unfinished   the path of a snapshot that is being written
 //   state/datablocks.sqlite       DataBlocks (datablock/store.hpp)

@@ -23,6 +23,10 @@ director::Event event_of(const LogEvent& said) {
       return {EventKind::failed, "audit log", "cut short by the disk: " + said.text};
     case LogEvent::Kind::tail_cut:
       return {EventKind::recovered, "audit log", "torn tail cut: " + said.text};
+    case LogEvent::Kind::file_kept:
+    case LogEvent::Kind::not_signed:
+    case LogEvent::Kind::key_changed:
+      return {EventKind::failed, "audit log", said.text};
     case LogEvent::Kind::file_altered:
       break;
   }

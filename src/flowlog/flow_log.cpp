@@ -6,9 +6,6 @@ FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
     : adopted_(file.state()),
       writer_(std::move(file), on_full_disk, events),
       drainer_(writer_, events) {
-  if (events) {
-    for (const LogEvent& finding : writer_.findings()) events(finding);
-  }
   writer_.start([this](KeyBook& keys) { drainer_.learn_ahead(keys); });
   drainer_.start();
 }

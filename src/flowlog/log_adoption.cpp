@@ -1,6 +1,9 @@
 #include "flowlog/log_adoption.hpp"
 
+#include <algorithm>
+
 #include "core/crash_point.hpp"
+#include "core/units.hpp"
 #include "platform/clock.hpp"
 
 namespace sessionblocks::flowlog {
@@ -37,8 +40,13 @@ void LogAdoption::take(const Frame& frame, Found& found, KeyBook& keys) {
   const LaneRef lane{header.worker, header.lane};
   Note note;
   LogState state;
+  const bool is_content = header.kind == FrameKind::records || header.kind == FrameKind::gap ||
+                          header.kind == FrameKind::note;
+  found.has_content = found.has_content || is_content;
+  found.ends_signed = header.kind == FrameKind::checkpoint;
   switch (header.kind) {
     case FrameKind::file_begin:
+      found.begun_ms = header.time_ms;
       found.has_identity = decode(frame.payload, found.identity);
       break;
     case FrameKind::state:
@@ -61,6 +69,8 @@ void LogAdoption::take(const Frame& frame, Found& found, KeyBook& keys) {
       found.state.next_note = header.first + 1;
       break;
     case FrameKind::checkpoint:
+      found.has_checkpoint = true;
+      found.state.next_checkpoint = header.first + 1;
       break;
   }
 }
@@ -103,9 +113,9 @@ Result<std::optional<LogAdoption::Found>> LogAdoption::find_last(LogFile& log) {
     const std::string path = log.path_of(*at);
     auto found = scan(path, log.keys_);
     if (!found) return tl::unexpected(std::move(found).error());
-    // Without its state a file says nothing about lanes: it never began, the one before is the
+    // Its beginning is one write: without all of it a file says nothing yet, the one before is the
     // last.
-    const bool never_began = found->tail != Tail::altered && !found->has_state;
+    const bool never_began = found->tail != Tail::altered && !found->has_begun();
     if (never_began) {
       if (auto removed = platform::remove_file(path); !removed) {
         return tl::unexpected(std::move(removed).error());
@@ -126,12 +136,15 @@ Result<void> LogAdoption::start_next(LogFile& log, const Found& found) {
 
 Result<void> LogAdoption::go_on(LogFile& log, Found found) {
   const bool is_ours = found.has_identity && found.identity.instance == log.config_.instance;
+  const bool is_same_signer = found.identity.signer == log.identity_.signer;
+  const std::uint64_t next_checkpoint = found.state.next_checkpoint;
   if (is_ours) {
     log.state_ = std::move(found.state);
     log.oldest_loaded_ = found.identity.file_number;
   } else {
     log.keys_.clear();
   }
+  log.state_.next_checkpoint = next_checkpoint;  // goes on over session systems
   if (found.tail == Tail::altered) {
     auto started = start_next(log, found);
     if (!started) return started;
@@ -157,16 +170,26 @@ Result<void> LogAdoption::go_on(LogFile& log, Found found) {
     // CRASH(flowlog.cut): a log that ends with a whole frame; the next adoption goes on there.
     SESSIONBLOCKS_CRASH("flowlog.cut");
   }
-  if (!is_ours) return start_next(log, found);
+  if (!is_ours || !is_same_signer) return start_next(log, found);
   log.identity_ = found.identity;
   log.file_ = std::move(*file);
   log.file_bytes_ = found.good_bytes;
-  log.file_begun_ms_ = platform::monotonic_coarse_ms();
+  log.file_begun_ms_ = std::min(found.begun_ms, platform::monotonic_coarse_ms());
+  log.has_content_ = found.has_content;
+  log.has_unsigned_ = !found.ends_signed;
+  log.signed_ms_ = platform::monotonic_coarse_ms();
   log.chain_ = log.committed_chain_ = found.chain;
   return {};
 }
 
-Result<LogFile> LogAdoption::open(LogConfig config) {
+// The folder and the key. A full disk is no reason to do without a log: it is then not signed.
+Result<LogFile> LogAdoption::prepare(LogConfig config) {
+  if (config.budget_bytes < config.rotate_bytes) {
+    return fail(Errc::invalid_argument, "log budget " + units::format_size(config.budget_bytes) +
+                                            ": less than one file, which is rotated at " +
+                                            units::format_size(config.rotate_bytes) +
+                                            "; give a larger budget or smaller files");
+  }
   if (auto made = platform::make_folder(config.folder); !made) {
     return tl::unexpected(std::move(made).error());
   }
@@ -174,6 +197,25 @@ Result<LogFile> LogAdoption::open(LogConfig config) {
   identity.instance = config.instance;
   identity.system = config.system;
   LogFile log(std::move(config), std::move(identity));
+  if (log.config_.key_file.empty()) return log;
+  const auto key = SigningKey::open(log.config_.key_file);
+  if (key) {
+    log.key_ = *key;
+    log.identity_.signer = key->public_key();
+    return log;
+  }
+  if (!(key.error() == Errc::out_of_memory)) return tl::unexpected(key.error());
+  log.findings_.push_back({LogEvent::Kind::not_signed,
+                           {},
+                           "no key can be made: " + key.error().context() +
+                               "; the log is not signed before the next start"});
+  return log;
+}
+
+Result<LogFile> LogAdoption::open(LogConfig config) {
+  auto prepared = prepare(std::move(config));
+  if (!prepared) return prepared;
+  LogFile& log = *prepared;
   auto found = find_last(log);
   if (!found) return tl::unexpected(std::move(found).error());
   auto ready = found->has_value() ? go_on(log, std::move(**found)) : start_next(log, Found{});
@@ -181,7 +223,7 @@ Result<LogFile> LogAdoption::open(LogConfig config) {
   if (ready) ready = log.commit();
   if (!ready && !(ready.error() == Errc::out_of_memory && log.file_))
     return tl::unexpected(std::move(ready).error());
-  return log;
+  return prepared;
 }
 
 void LogAdoption::load_keys(const std::string& path, const Instance& instance, KeyBook& keys) {

@@ -24,11 +24,21 @@ class LogAdoption {
     Chain chain{};
     std::uint64_t good_bytes = 0;
     std::uint64_t altered_at = 0;
+    std::uint64_t begun_ms = 0;  // CLOCK_MONOTONIC_COARSE
     Tail tail = Tail::empty;
     bool has_identity = false;
     bool has_state = false;
+    bool has_checkpoint = false;
+    bool has_content = false;  // records, gaps or notes
+    bool ends_signed = false;
+
+    // With all that each file begins with. What has content has begun, whatever is missing.
+    [[nodiscard]] bool has_begun() const noexcept {
+      return has_state && (has_checkpoint || has_content || !identity.signer);
+    }
   };
 
+  [[nodiscard]] static Result<LogFile> prepare(LogConfig config);
   [[nodiscard]] static Result<Found> scan(const std::string& path, KeyBook& keys);
   static void take(const Frame& frame, Found& found, KeyBook& keys);
   [[nodiscard]] static Result<std::optional<Found>> find_last(LogFile& log);

@@ -17,6 +17,9 @@ struct LogEvent {
     disk_lost,     // at the end: what waited for the disk was let go
     tail_cut,      // at open: what a crash tore off
     file_altered,  // at open: the file stays as it is
+    file_kept,     // the disk budget's oldest file could not be removed
+    not_signed,    // the key, or its public half beside the log, is not to be had
+    key_changed,   // another key signs from now on
   };
   Kind kind = Kind::lane_forged;
   LaneRef lane;

@@ -37,6 +37,7 @@ Result<LogFile> LogFile::open(LogConfig config) {
 void LogFile::put_frame(FrameHeader header) {
   if (header.realtime_offset_ms == 0) header.realtime_offset_ms = realtime_offset_ms();
   if (header.time_ms == 0) header.time_ms = platform::monotonic_coarse_ms();
+  has_unsigned_ = header.kind != FrameKind::checkpoint;
   const std::size_t place = begin_frame(staged_);
   staged_.put_bytes(payload_.bytes());
   end_frame(staged_, place, header, chain_);
@@ -50,6 +51,7 @@ Result<void> LogFile::begin_file() {
   SESSIONBLOCKS_CRASH("flowlog.file_made");
   file_ = std::move(*file);
   file_bytes_ = 0;
+  has_content_ = false;
   file_begun_ms_ = platform::monotonic_coarse_ms();
   put_beginning();
   return {};
@@ -64,6 +66,7 @@ void LogFile::put_beginning() {
   payload_.clear();
   encode(payload_, state_);
   put_frame({.kind = FrameKind::state});
+  if (key_) put_checkpoint();
 }
 
 // States that the lane's cells from where the log stands to `end` are missing.
@@ -79,6 +82,7 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
   std::uint64_t& next = state_.next[batch.lane];
   const std::uint64_t end = batch.first + batch.cells.size();
   if (end <= next) return;
+  stages_content_ = true;
   staged_lanes_.emplace_back(batch.lane, next);
   FrameHeader header{.lane = batch.lane.lane, .worker = batch.lane.worker};
   if (batch.first > next) put_gap(batch.lane, batch.first);
@@ -163,6 +167,11 @@ void LogFile::load_older_keys() {
 }
 
 void LogFile::add_note(const Note& note) {
+  stages_content_ = true;
+  stage_note(note);
+}
+
+void LogFile::stage_note(const Note& note) {
   put_note(note);
   staged_notes_.push_back(note);
 }
@@ -175,6 +184,7 @@ void LogFile::put_note(const Note& note) {
 }
 
 Result<void> LogFile::commit() {
+  if (key_ && !is_published_) publish_key();
   if (must_cut_) {
     if (auto cut = file_.truncate(file_bytes_); !cut) return cut;
     must_cut_ = false;
@@ -194,6 +204,8 @@ Result<void> LogFile::commit() {
   staged_written_ = 0;
   staged_lanes_.clear();
   staged_notes_.clear();
+  staged_checkpoints_ = 0;
+  has_content_ = has_content_ || std::exchange(stages_content_, false);
   committed_chain_ = chain_;
   return {};
 }
@@ -209,6 +221,8 @@ void LogFile::drop() {
   }
   staged_lanes_.clear();
   state_.next_note -= staged_notes_.size();
+  state_.next_checkpoint -= std::exchange(staged_checkpoints_, 0);
+  has_unsigned_ = true;  // perhaps: a checkpoint more does no harm
   chain_ = committed_chain_;
   ++key_stamp_;  // what was staged defined keys that are defined no longer
   if (file_bytes_ == 0) put_beginning();
@@ -221,7 +235,9 @@ void LogFile::drop() {
 
 void LogFile::rotate_if_due(std::uint64_t now_ms) {
   if (staged_.size() != 0) return;  // it follows the open file's chain, and no other's
-  const bool is_old = now_ms - file_begun_ms_ >= config_.rotate_ms && file_bytes_ > 4'096;
+  // Without it a file that is full when it has begun would be followed by another for ever.
+  if (!has_content_) return;
+  const bool is_old = now_ms >= file_begun_ms_ && now_ms - file_begun_ms_ >= config_.rotate_ms;
   if (file_bytes_ < config_.rotate_bytes && !is_old) return;
   const LogIdentity old_identity = identity_;
   platform::DiskFile old_file = std::move(file_);
@@ -241,18 +257,16 @@ void LogFile::rotate_if_due(std::uint64_t now_ms) {
   file_begun_ms_ = now_ms;  // and not at every call
 }
 
-void LogFile::keep_budget() {
-  auto numbers = log_files(config_.folder);
-  if (!numbers) return;
-  std::uint64_t total = 0;
-  for (auto at = numbers->rbegin(); at != numbers->rend(); ++at) {
-    auto file = platform::DiskFile::open_read(path_of(*at));
-    if (file) total += file->size_bytes().value_or(0);
-    if (total <= config_.budget_bytes || *at == identity_.file_number) continue;
-    (void)platform::remove_file(path_of(*at));  // tried again at the next rotation
-    // CRASH(flowlog.removed): more than the budget says; the next rotation removes the rest.
-    SESSIONBLOCKS_CRASH("flowlog.removed");
-  }
+std::optional<std::uint64_t> LogFile::due_in_ms(std::uint64_t now_ms) const noexcept {
+  std::optional<std::uint64_t> due;
+  const auto add = [&](std::uint64_t since_ms, std::uint64_t period_ms) {
+    const std::uint64_t passed = now_ms - std::min(now_ms, since_ms);
+    const std::uint64_t left = period_ms - std::min(period_ms, passed);
+    due = std::min(due.value_or(left), left);
+  };
+  if (has_content_) add(file_begun_ms_, config_.rotate_ms);
+  if (key_ && has_unsigned_) add(signed_ms_, config_.checkpoint_ms);
+  return due;
 }
 
 }  // namespace sessionblocks::flowlog

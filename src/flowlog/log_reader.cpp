@@ -2,11 +2,17 @@
 
 #include <algorithm>
 
+#include "flowlog/frame_text.hpp"
+
 namespace sessionblocks::flowlog {
 
 namespace {
-std::string lane_text(LaneRef lane) {
-  return "worker " + std::to_string(lane.worker) + " lane " + std::to_string(lane.lane);
+// A lane of which nothing was logged may be there or not.
+bool is_same(std::map<LaneRef, std::uint64_t> a, std::map<LaneRef, std::uint64_t> b) {
+  const auto is_empty = [](const auto& lane) { return lane.second == 0; };
+  std::erase_if(a, is_empty);
+  std::erase_if(b, is_empty);
+  return a == b;
 }
 
 std::int64_t unix_ms_of(const FrameHeader& header) noexcept {
@@ -110,8 +116,8 @@ Result<bool> LogReader::next_frame(Entry& entry) {
   }
 }
 
-// The newest file, 0 if there is none. One without its two first frames has not begun: a director
-// that dies now leaves it to its successor to remove, and to go on in the file before.
+// The newest file, 0 if there is none. One without all that each file begins with has not begun: a
+// director that dies now leaves it to its successor to remove, and to go on in the file before.
 Result<std::uint64_t> LogReader::last_begun() const {
   auto numbers = log_files(folder_);
   if (!numbers) return tl::unexpected(std::move(numbers).error());
@@ -124,10 +130,16 @@ Result<std::uint64_t> LogReader::last_begun() const {
                                            : tl::unexpected(std::move(file).error());
   FileScanner beginning(std::move(*file));
   Frame frame;
-  for (int frames = 0; frames < 2; ++frames) {
+  LogIdentity identity;
+  int expected = 2;
+  for (int frames = 0; frames < expected; ++frames) {
     const auto step = beginning.next(frame);
     if (!step) return tl::unexpected(step.error());
-    if (*step == Step::frame) continue;
+    if (*step == Step::frame) {
+      const bool is_signed = frames == 0 && decode(frame.payload, identity) && identity.signer;
+      if (is_signed) expected = 3;
+      continue;
+    }
     // With whole frames behind it was altered, and is not about to be removed.
     const auto goes_on = *step == Step::end ? Result<bool>(false) : beginning.resync();
     if (!goes_on) return tl::unexpected(goes_on.error());
@@ -146,18 +158,22 @@ Result<bool> LogReader::next_file(Entry& entry) {
   if (!file && file.error() == Errc::not_found) return next_file(entry);
   if (!file) return tl::unexpected(std::move(file).error());
   const std::uint64_t expected = file_number_ + 1;
+  // The oldest files go to keep the disk budget, perhaps the one at hand and some behind it.
+  const bool is_oldest = at == numbers->begin();
   scanner_.emplace(std::move(*file));
   file_number_ = *at;
   is_first_frame_ = true;
+  awaits_checkpoint_ = false;
   if (is_first_file_ || *at == expected) return true;
-  // The budget takes the oldest; what is missing behind older ones, somebody else took.
-  const bool is_oldest = at == numbers->begin();
   if (is_oldest && files_missed_ == 0) next_before_ = state_.next;
   if (is_oldest) files_missed_ += *at - expected;
   lose_track();
   place_at_ = 0;
-  if (is_oldest) return true;
-  return report(entry, "the file " + log_file_name(expected) + " is missing");
+  // What is missing behind older files somebody else took.
+  if (!is_oldest) return report(entry, "the file " + log_file_name(expected) + " is missing");
+  is_first_file_ = is_first_frame_ = true;
+  has_lost_track_ = false;
+  return true;
 }
 
 Result<bool> LogReader::pass_damage(Step step, bool is_newest, Entry& entry) {
@@ -180,15 +196,21 @@ Result<bool> LogReader::pass_damage(Step step, bool is_newest, Entry& entry) {
   }
   lose_track();
   place_at_ = at;
-  return report(entry, step == Step::torn
-                           ? "a frame at byte " + std::to_string(at) + " is cut short"
-                           : "the frame at byte " + std::to_string(at) + " was altered");
+  const std::string behind = last_whole_.empty() ? "" : ", behind " + last_whole_;
+  return report(entry,
+                (step == Step::torn ? "a frame at byte " + std::to_string(at) + " is cut short"
+                                    : "the frame at byte " + std::to_string(at) + " was altered") +
+                    behind);
+}
+
+void LogReader::complain(std::string what) {
+  if (pending_.empty()) pending_ = std::move(what);
 }
 
 // What stood in the damaged part is not known: lanes, notes and states go on as they come.
 void LogReader::lose_track() {
   has_lost_track_ = takes_any_state_ = takes_any_lane_ = takes_any_note_ = true;
-  is_first_frame_ = false;
+  is_first_frame_ = awaits_checkpoint_ = false;
   state_.next.clear();
 }
 
@@ -200,13 +222,18 @@ bool LogReader::take_frame(Entry& entry) {
     return report(entry, "a file does not begin as one");
   }
   is_first_frame_ = false;
+  const std::string before = std::exchange(last_whole_, frame_text(frame_.header));
   if (is_beginning) return take_beginning(entry);
   const bool holds = has_lost_track_ || chain_holds(frame_, chain_);
-  chain_ = frame_.header.chain;
+  const Chain chain = std::exchange(chain_, frame_.header.chain);
   if (!holds) {
-    pending_ = "the frame does not follow the one before it: one was altered, added or removed";
+    pending_ = last_whole_ + ": the frame does not follow the one before it (" + before +
+               "): one was altered, added or removed";
   }
-  has_lost_track_ = false;
+  if (awaits_checkpoint_ && frame_.header.kind != FrameKind::checkpoint) {
+    complain("the file does not begin with its checkpoint");
+  }
+  if (frame_.header.kind != FrameKind::state) awaits_checkpoint_ = false;
   bool is_filled = false;
   switch (frame_.header.kind) {
     case FrameKind::records:
@@ -222,9 +249,14 @@ bool LogReader::take_frame(Entry& entry) {
     case FrameKind::state:
       is_filled = take_state(entry);
       break;
+    case FrameKind::checkpoint:
+      is_filled = take_checkpoint(entry, chain);
+      break;
     default:
+      is_filled = report(entry, "a frame of no known kind");
       break;
   }
+  has_lost_track_ = false;
   if (!pending_.empty()) return report(entry, std::exchange(pending_, {}));
   return is_filled;
 }
@@ -233,13 +265,15 @@ bool LogReader::take_frame(Entry& entry) {
 bool LogReader::take_state(Entry& entry) {
   LogState state;
   if (!decode(frame_.payload, state)) return report(entry, "a malformed state");
-  bool agrees = state.next_note == state_.next_note;
+  bool agrees =
+      state.next_note == state_.next_note && state.next_checkpoint == state_.next_checkpoint;
   for (const auto& [lane, next] : state.next) {
     const auto known = state_.next.find(lane);
     agrees = agrees && known != state_.next.end() && known->second == next;
   }
   const bool is_taken = takes_any_state_ || agrees;
   takes_any_state_ = takes_any_lane_ = takes_any_note_ = false;
+  awaits_checkpoint_ = identity_.signer.has_value();
   state_ = std::move(state);
   if (files_missed_ != 0) {
     entry.kind = EntryKind::gap;
@@ -271,12 +305,13 @@ bool LogReader::take_beginning(Entry& entry) {
   const bool is_next = is_first_file_ || has_lost_track_ || identity.previous == chain_;
   const bool holds = chain_holds(frame_, identity.previous);
   const bool is_in_place = identity.file_number == file_number_;
-  if (is_first_file_ || identity.instance != instance_) {
+  const bool is_another = identity.instance != identity_.instance;
+  if (is_another) next_before_.clear();  // another session system's lanes begin at 0
+  if (is_first_file_ || is_another) {
     state_ = {};
-    next_before_.clear();  // another session system's lanes begin at 0
     takes_any_state_ = true;
   }
-  instance_ = identity.instance;
+  identity_ = std::move(identity);
   chain_ = frame_.header.chain;
   is_first_file_ = false;
   has_lost_track_ = false;
@@ -308,9 +343,9 @@ bool LogReader::take_cells(Entry& entry) {
     decoder_->begin(payload_, start, header.records);
     is_decoding_ = true;
   }
-  if (expected != header.first && pending_.empty()) {
-    pending_ = lane_text(lane) + ": records from " + std::to_string(expected) + " to " +
-               std::to_string(header.first) + " are missing or come twice";
+  if (expected != header.first) {
+    complain(lane_text(lane) + ": records from " + std::to_string(expected) + " to " +
+             std::to_string(header.first) + " are missing or come twice");
   }
   return header.kind == FrameKind::gap;
 }
@@ -334,8 +369,30 @@ bool LogReader::take_note(Entry& entry) {
   entry.record.time_ms = frame_.header.time_ms;
   entry.record.unix_ms = unix_ms_of(frame_.header);
   const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
-  if (!is_next && pending_.empty()) pending_ = "notes are missing";
+  if (!is_next) complain("notes are missing before note " + std::to_string(frame_.header.first));
   return true;
+}
+
+// It must agree with what stands before it; whose signature it has is not looked at.
+bool LogReader::take_checkpoint(Entry& entry, const Chain& before) {
+  Checkpoint& checkpoint = entry.checkpoint;
+  if (!decode(frame_.payload, checkpoint)) return report(entry, "a malformed checkpoint");
+  const std::string name = "checkpoint " + std::to_string(checkpoint.number);
+  const bool is_next = takes_any_note_ || state_.next_checkpoint == checkpoint.number;
+  state_.next_checkpoint = checkpoint.number + 1;
+  if (!has_lost_track_ && checkpoint.chain != before) {
+    complain(name + ": what stands before it is not what was signed");
+  } else if (checkpoint.file_number != file_number_) {
+    complain(name + " was signed in another file");
+  } else if (!is_next) {
+    complain("checkpoints are missing before " + name);
+  } else if (!takes_any_lane_ && !is_same(checkpoint.next, state_.next)) {
+    complain(name + ": lanes had not got so far as it says");
+  }
+  entry.kind = EntryKind::checkpoint;
+  entry.record.time_ms = frame_.header.time_ms;
+  entry.record.unix_ms = checkpoint.unix_ms;
+  return gives_checkpoints_;
 }
 
 // True: `entry` is filled. False: the frame is at its end.

@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "flowlog/checkpoint.hpp"
 #include "flowlog/file_scanner.hpp"
 #include "flowlog/key_book.hpp"
 #include "flowlog/log_state.hpp"
@@ -24,7 +25,7 @@ struct Place {
   std::uint64_t offset = 0;  // of a frame, in bytes
 };
 
-enum class EntryKind : std::uint8_t { record, note, gap, problem };
+enum class EntryKind : std::uint8_t { record, note, gap, problem, checkpoint };
 
 struct Entry {
   EntryKind kind = EntryKind::record;
@@ -32,7 +33,8 @@ struct Entry {
   std::uint64_t cells = 0;  // of a gap: how many ring cells are missing
   std::uint64_t files = 0;  // of a gap: files removed before they were read, with at least `cells`
   Note note;
-  std::string problem;  // what does not hold
+  Checkpoint checkpoint;  // its signature is for who has keys to check
+  std::string problem;    // what does not hold
 };
 
 class LogReader {
@@ -47,6 +49,8 @@ class LogReader {
   void end_nowhere() noexcept { last_file_ = last_bytes_ = UINT64_MAX; }
   // Before the first next(): begins with the newest file, which names all that it needs. io_error.
   [[nodiscard]] Result<void> begin_at_newest();
+  // Checkpoints are entries too, from now on.
+  void give_checkpoints() noexcept { gives_checkpoints_ = true; }
   // False: nothing more for now. io_error: reading failed; not_found: the folder has gone.
   [[nodiscard]] Result<bool> next(Entry& entry);
   // The file at hand is no longer in the folder, or another has its name, and none comes behind it:
@@ -54,8 +58,11 @@ class LogReader {
   [[nodiscard]] bool is_taken_away() const;
   // Where the frame of the last entry begins, or the torn tail when next() has just met that.
   [[nodiscard]] Place place() const;
+  [[nodiscard]] std::uint64_t file_number() const noexcept { return file_number_; }
   // Names as of the last entry.
   [[nodiscard]] const LogState& state() const noexcept { return state_; }
+  // Of the file at hand.
+  [[nodiscard]] const LogIdentity& identity() const noexcept { return identity_; }
   // Bytes behind the last whole frame of the newest file: a write under way, or a torn one.
   [[nodiscard]] bool has_torn_tail() const noexcept { return has_torn_tail_; }
 
@@ -72,6 +79,8 @@ class LogReader {
   [[nodiscard]] bool take_note(Entry& entry);
   [[nodiscard]] bool take_state(Entry& entry);
   [[nodiscard]] std::uint64_t cells_since(const std::map<LaneRef, std::uint64_t>& before) const;
+  [[nodiscard]] bool take_checkpoint(Entry& entry, const Chain& before);
+  void complain(std::string what);
   void lose_track();
   [[nodiscard]] bool take_record(Entry& entry);
   bool report(Entry& entry, std::string what);
@@ -82,8 +91,11 @@ class LogReader {
   Frame frame_;
   Chain chain_{};
   bool is_first_file_ = true;
-  bool is_first_frame_ = true;   // of a file
-  bool has_lost_track_ = false;  // right behind damage: the next frame's chain is taken as it is
+  bool is_first_frame_ = true;      // of a file
+  bool has_lost_track_ = false;     // right behind damage: the next frame's chain is taken as it is
+  bool awaits_checkpoint_ = false;  // that a signed file begins with
+  bool gives_checkpoints_ = false;
+  std::string last_whole_;  // the frame before, for people
   // What is not known (at the first file, behind damage) is taken as it comes, once.
   bool takes_any_state_ = true;
   bool takes_any_lane_ = false;
@@ -95,7 +107,7 @@ class LogReader {
   std::uint64_t files_missed_ = 0;  // removed before they were read; told with the next state
   std::map<LaneRef, std::uint64_t> next_before_;  // where the lanes stood before those files
   std::string pending_;                           // a problem to be given before frame_ is taken
-  Instance instance_{};
+  LogIdentity identity_;
   LogState state_;
   // Empty while no records frame is open. On the heap: its tables are large.
   std::unique_ptr<RecordDecoder> decoder_ = std::make_unique<RecordDecoder>();

@@ -34,9 +34,9 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 }  // namespace
 
 std::string_view word(NoteKind kind) noexcept {
-  constexpr std::array<std::string_view, 9> kNames = {"unknown",        "event",   "worker_added",
-                                                      "worker_removed", "opened",  "lane_forged",
-                                                      "damage",         "counted", "undrained"};
+  constexpr std::array<std::string_view, 10> kNames = {
+      "unknown",     "event",  "worker_added", "worker_removed", "opened",
+      "lane_forged", "damage", "counted",      "undrained",      "files_removed"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }
@@ -108,6 +108,8 @@ void encode(ByteBuffer& out, const LogIdentity& identity) {
   out.put_bytes(std::as_bytes(std::span(identity.previous)));
   out.put_bytes(std::as_bytes(std::span(identity.instance)));
   out.put_text(identity.system);
+  out.put_byte(identity.signer ? 1 : 0);
+  if (identity.signer) out.put_bytes(std::as_bytes(std::span(*identity.signer)));
 }
 
 bool decode(std::span<const std::byte> payload, LogIdentity& out) {
@@ -116,6 +118,10 @@ bool decode(std::span<const std::byte> payload, LogIdentity& out) {
   take_array(in, out.previous);
   take_array(in, out.instance);
   out.system = in.text();
+  out.signer.reset();
+  const std::uint8_t is_signed = in.byte();
+  if (is_signed == 1) take_array(in, out.signer.emplace());
+  if (is_signed > 1) in.fail();
   return !in.failed() && in.at_end();
 }
 
@@ -139,6 +145,7 @@ void encode(ByteBuffer& out, const LogState& state) {
     out.put_text(name);
   });
   out.put_varint(state.next_note);
+  out.put_varint(state.next_checkpoint);
 }
 
 bool decode(std::span<const std::byte> payload, LogState& out) {
@@ -163,6 +170,7 @@ bool decode(std::span<const std::byte> payload, LogState& out) {
     out.blocks[block] = in.text();
   });
   out.next_note = in.varint();
+  out.next_checkpoint = in.varint();
   return !in.failed() && in.at_end();
 }
 

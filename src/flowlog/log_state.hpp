@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "core/bytes.hpp"
 #include "flowlog/frame.hpp"
 #include "flowlog/log_record.hpp"
+#include "flowlog/signing_key.hpp"
 
 namespace sessionblocks::flowlog {
 
@@ -29,6 +31,8 @@ enum class NoteKind : std::uint8_t {
   lane_forged = 5,     // worker, lane, number: the cell from which on nothing was taken; text: why
   damage = 6,          // text: what adoption found wrong in the file before
   undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held
+  files_removed = 9,   // number, second: the first and the last file that the disk budget took;
+                       // text: the same for people
   counted = 7,         // worker, block, number: reads, second: writes that have no records by the
                        // audit level; block 0: number of operations lost to full rings
 };
@@ -51,6 +55,9 @@ struct LogIdentity {
   Chain previous{};  // the last chain of the file before; zero for the first
   Instance instance{};
   std::string system;
+  // Whose checkpoints are in this file, the first of them right behind the state; none: it is not
+  // signed.
+  std::optional<PublicKey> signer;
 };
 
 struct LogState {
@@ -60,6 +67,7 @@ struct LogState {
   std::map<std::uint32_t, std::string> blocks;
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
   std::uint64_t next_note = 0;
+  std::uint64_t next_checkpoint = 1;
 
   void apply(const Note& note);
   // Before a new file begins: forgets removed workers, and blocks that nobody has open.

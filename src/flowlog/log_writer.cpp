@@ -1,5 +1,6 @@
 #include "flowlog/log_writer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 
@@ -10,6 +11,7 @@ namespace sessionblocks::flowlog {
 namespace {
 constexpr std::size_t kStageBytes = 1U << 20U;  // enough to make the cost of a write() small
 constexpr auto kRetry = std::chrono::milliseconds(100);
+constexpr std::uint64_t kLongestNapMs = 3'600'000;
 }  // namespace
 
 LogWriter::LogWriter(LogFile file, OnFullDisk on_full_disk, LogEvents events)
@@ -31,7 +33,8 @@ LogWriter::~LogWriter() {
 
 void LogWriter::start(LogFile::LearnKeys learn_ahead) {
   file_.on_unknown_key(std::move(learn_ahead));
-  woken_ = file_.staged_bytes() != 0;  // the disk was full when the log was opened
+  report_findings();
+  woken_ = true;  // what is staged when the disk was full, what the budget has no room for
   thread_ = std::thread([this] { run(); });
 }
 
@@ -81,7 +84,8 @@ void LogWriter::announce_progress() {
 
 LogTotals LogWriter::totals() const noexcept {
   return {cells_.load(std::memory_order_relaxed), lost_cells_.load(std::memory_order_relaxed),
-          bytes_.load(std::memory_order_relaxed), unknown_keys_.load(std::memory_order_relaxed)};
+          bytes_.load(std::memory_order_relaxed), unknown_keys_.load(std::memory_order_relaxed),
+          removed_files_.load(std::memory_order_relaxed)};
 }
 
 // Batches before notes: a note that says a worker has gone stands behind that worker's records,
@@ -111,6 +115,7 @@ bool LogWriter::stage() {
     if (!is_naming(note)) file_.add_note(note);
   }
   unknown_keys_.store(file_.unknown_keys(), std::memory_order_relaxed);
+  file_.checkpoint_if_due(platform::monotonic_coarse_ms());
   return !staged_.empty() || file_.staged_bytes() != 0;
 }
 
@@ -126,6 +131,13 @@ void LogWriter::give_back() {
 
 void LogWriter::report(LogEvent::Kind kind, std::string text) const {
   if (events_) events_({kind, {}, std::move(text)});
+}
+
+void LogWriter::report_findings() {
+  for (const LogEvent& finding : file_.take_findings()) {
+    if (events_) events_(finding);
+  }
+  removed_files_.store(file_.removed_files(), std::memory_order_relaxed);
 }
 
 void LogWriter::set_refused(const Error& error) {
@@ -181,19 +193,37 @@ void LogWriter::report_lost() {
                                         std::to_string(lost) + " records and all notes");
 }
 
+void LogWriter::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  const auto has_work = [this] { return woken_ || stopping_; };
+  // Refused: what is staged (notes, gaps) is tried again though nobody brings more.
+  const auto due = file_.due_in_ms(platform::monotonic_coarse_ms());
+  if (is_refused()) {
+    work_.wait_for(lock, kRetry, has_work);
+  } else if (due) {
+    const std::uint64_t nap_ms = std::clamp<std::uint64_t>(*due, 1, kLongestNapMs);
+    work_.wait_for(lock, std::chrono::milliseconds(nap_ms), has_work);
+  } else {
+    work_.wait(lock, has_work);
+  }
+  woken_ = false;
+}
+
+// A log that ends with a checkpoint was ended by its director.
+void LogWriter::sign_end() {
+  file_.checkpoint();
+  if (auto done = file_.commit(); !done) {
+    report(LogEvent::Kind::not_signed, file_.folder() +
+                                           ": no checkpoint at the end: " + done.error().context() +
+                                           "; what came since the last one is chained only");
+  }
+}
+
 void LogWriter::run() {
+  file_.keep_budget();
   while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      const auto has_work = [this] { return woken_ || stopping_; };
-      // Refused: what is staged (notes, gaps) is tried again though nobody brings more.
-      if (is_refused()) {
-        work_.wait_for(lock, kRetry, has_work);
-      } else {
-        work_.wait(lock, has_work);
-      }
-      woken_ = false;
-    }
+    wait_for_work();
+    file_.rotate_if_due(platform::monotonic_coarse_ms());
     while (stage()) {
       commit_staged();
       // With `count`, notes and gaps stay staged while the disk refuses: they belong into the file
@@ -201,11 +231,16 @@ void LogWriter::run() {
       if (is_refused()) break;
       file_.rotate_if_due(platform::monotonic_coarse_ms());
     }
+    report_findings();
     const std::lock_guard lock(mutex_);
     if (stopping_ && !woken_ && notes_.empty()) break;
     if (is_refused() && stopping_) break;
   }
-  if (is_refused()) report_lost();
+  if (is_refused()) {
+    report_lost();
+  } else {
+    sign_end();
+  }
   (void)file_.sync();  // the last thing; nobody is left to tell
 }
 

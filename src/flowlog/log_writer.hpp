@@ -34,10 +34,11 @@ struct Batch {
 };
 
 struct LogTotals {
-  std::uint64_t cells = 0;         // ring cells in the log
-  std::uint64_t lost_cells = 0;    // counted instead of kept, for want of disk
-  std::uint64_t bytes = 0;         // written to files
-  std::uint64_t unknown_keys = 0;  // named by records, defined nowhere
+  std::uint64_t cells = 0;          // ring cells in the log
+  std::uint64_t lost_cells = 0;     // counted instead of kept, for want of disk
+  std::uint64_t bytes = 0;          // written to files
+  std::uint64_t unknown_keys = 0;   // named by records, defined nowhere
+  std::uint64_t removed_files = 0;  // to keep the disk budget
 };
 
 class LogWriter {
@@ -66,8 +67,6 @@ class LogWriter {
   }
   [[nodiscard]] bool waits_for_disk() const noexcept { return on_full_disk_ == OnFullDisk::wait; }
   [[nodiscard]] LogTotals totals() const noexcept;
-  // LogFile::findings.
-  [[nodiscard]] const std::vector<LogEvent>& findings() const noexcept { return file_.findings(); }
 
   // Waits until `done` is true, which progress of this thread makes so, or the disk refuses.
   template <typename Done>
@@ -83,7 +82,10 @@ class LogWriter {
  private:
   void run();
   [[nodiscard]] bool stage();
+  void wait_for_work();
   void commit_staged();
+  void sign_end();
+  void report_findings();
   void give_back();
   void set_refused(const Error& error);
   void set_accepted();
@@ -110,6 +112,7 @@ class LogWriter {
   std::atomic<std::uint64_t> lost_cells_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> unknown_keys_{0};
+  std::atomic<std::uint64_t> removed_files_{0};
   std::thread thread_;
 };
 

@@ -1,5 +1,6 @@
 // How a director that knows nothing of log files gets them.
 #include <cstring>
+#include <filesystem>
 
 #include "director/logs.hpp"
 #include "flowlog/director_sinks.hpp"
@@ -15,11 +16,31 @@ tl::unexpected<Error> explained(const LogOptions& options, const Error& error) {
                                   "; put that right, name another folder, or keep no logs");
 }
 
+flowlog::FlowLogConfig config_of(const LogOptions& options) {
+  flowlog::FlowLogConfig config;
+  flowlog::LogConfig& log = config.log;
+  log.folder = options.folder;
+  log.system = options.system;
+  log.key_file = options.key_file;
+  log.rotate_bytes = options.rotate_bytes.value_or(log.rotate_bytes);
+  log.rotate_ms = options.rotate_ms.value_or(log.rotate_ms);
+  log.budget_bytes = options.budget_bytes.value_or(log.budget_bytes);
+  log.checkpoint_ms = options.checkpoint_ms.value_or(log.checkpoint_ms);
+  if (options.counts_when_full) config.on_full_disk = flowlog::OnFullDisk::count;
+  return config;
+}
+
 Result<std::shared_ptr<AuditSink>> open_logs(const LogOptions& options,
                                              const std::shared_ptr<flowlog::EventLog>& events,
                                              const SystemInstance& instance) {
   if (auto made = platform::make_folder(options.folder); !made) {
     return explained(options, made.error());
+  }
+  if (!options.key_file.empty()) {
+    const auto state = std::filesystem::path(options.key_file).parent_path();
+    if (auto made = platform::make_folder(state.native()); !made) {
+      return explained(options, made.error());
+    }
   }
   if (!events->has_lines()) {
     flowlog::DirectorLogConfig config;
@@ -29,10 +50,7 @@ Result<std::shared_ptr<AuditSink>> open_logs(const LogOptions& options,
     if (!lines) return explained(options, lines.error());
     events->set_lines(std::move(*lines));
   }
-  flowlog::FlowLogConfig config;
-  config.log.folder = options.folder;
-  config.log.system = options.system;
-  auto sink = std::make_shared<flowlog::FlowLogSink>(std::move(config), events);
+  auto sink = std::make_shared<flowlog::FlowLogSink>(config_of(options), events);
   flowlog::Instance known{};
   static_assert(sizeof known == sizeof instance);
   std::memcpy(known.data(), instance.data(), instance.size());

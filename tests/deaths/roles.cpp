@@ -48,6 +48,8 @@ director::MakeAuditSink log_into(const std::string& folder, const std::string& s
     flowlog::FlowLogConfig config;
     config.log.folder = folder;
     config.log.system = system;
+    config.log.key_file = folder + ".key";
+    config.log.checkpoint_ms = 50;
     config.log.rotate_bytes = 96U << 10U;
     // Nothing that the test has not read yet shall go, but where the removal is what is looked at.
     const bool shall_remove = board->armed.load() == board->find("flowlog.removed");

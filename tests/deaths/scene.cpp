@@ -96,7 +96,8 @@ void Scene::tear_log() {
   std::set<fs::path> files;
   for (const auto& file : fs::directory_iterator(logs())) {
     // One that never began is removed, whatever is in it.
-    if (file.file_size() != 0) files.insert(file.path());
+    const bool is_log = file.path().extension() == ".sblog";
+    if (is_log && file.file_size() != 0) files.insert(file.path());
   }
   REQUIRE_FALSE(files.empty());
   std::ifstream first(*files.begin(), std::ios::binary);

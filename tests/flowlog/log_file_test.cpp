@@ -1,52 +1,16 @@
 #include "flowlog/log_file.hpp"
 
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <optional>
 
 #include "flowlog/file_scanner.hpp"
+#include "platform/clock.hpp"
 #include "support.hpp"
 
 namespace sessionblocks::flowlog {
 namespace {
 
 using namespace testing;
-
-std::string slurp(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-void spill(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
-BlockRef open_one(std::uint16_t) {
-  return kBlock;
-}
-
-void name_worker(LogFile& log) {
-  Note note;
-  note.kind = NoteKind::worker_added;
-  note.worker = 3;
-  note.text = "shop/checkout#1";
-  log.add_note(note);
-}
-
-// Adds `count` gets to a lane, from where the log stands.
-void add_gets(LogFile& log, std::uint16_t lane, std::size_t count, std::uint64_t key_id = 42) {
-  const LaneRef ref{3, lane};
-  const auto at = log.state().next.find(ref);
-  const std::uint64_t first = at == log.state().next.end() ? 0 : at->second;
-  std::vector<RingCell> cells;
-  for (std::size_t i = 0; i < count; ++i) cells.push_back(cell(Op::get, key_id, first + i));
-  log.add_records({ref, first, 1'000, cells}, open_one);
-}
-
-LogFile open_log(const LogConfig& config) {
-  auto log = LogFile::open(config);
-  REQUIRE(log);
-  return std::move(*log);
-}
 
 std::string only_file(const TemporaryFolder& folder) {
   return folder.path() + "/" + log_file_name(1);
@@ -338,7 +302,7 @@ TEST_CASE("a reader does not leave a file for one that never began") {
   add_gets(*log, 0, 5);
   REQUIRE(log->commit());
   CHECK(read() == 5);
-  log->rotate_if_due(log->file_number() + 3'600'000 * 10);
+  log->rotate_if_due(platform::monotonic_coarse_ms() + config.rotate_ms);
   add_gets(*log, 0, 5);
   REQUIRE(log->commit());
   CHECK(read() == 5);

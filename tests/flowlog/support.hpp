@@ -6,7 +6,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,6 +103,43 @@ inline LogConfig config_in(const TemporaryFolder& folder) {
   config.system = "test";
   config.instance = {1, 2, 3};
   return config;
+}
+
+inline std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+inline void spill(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+inline BlockRef open_one(std::uint16_t) {
+  return kBlock;
+}
+
+inline void name_worker(LogFile& log) {
+  Note note;
+  note.kind = NoteKind::worker_added;
+  note.worker = 3;
+  note.text = "shop/checkout#1";
+  log.add_note(note);
+}
+
+// Adds `count` gets to a lane, from where the log stands.
+inline void add_gets(LogFile& log, std::uint16_t lane, std::size_t count,
+                     std::uint64_t key_id = 42) {
+  const LaneRef ref{3, lane};
+  const auto at = log.state().next.find(ref);
+  const std::uint64_t first = at == log.state().next.end() ? 0 : at->second;
+  std::vector<RingCell> cells;
+  for (std::size_t i = 0; i < count; ++i) cells.push_back(cell(Op::get, key_id, first + i));
+  log.add_records({ref, first, 1'000, cells}, open_one);
+}
+
+inline LogFile open_log(const LogConfig& config) {
+  auto log = LogFile::open(config);
+  if (!log) throw std::runtime_error(log.error().message());
+  return std::move(*log);
 }
 
 // All entries of a log; notes of worker names included.

@@ -314,6 +314,113 @@ TEST_CASE("verify names the file and the first place of whatever was done to a l
   CHECK(system.ctl({"log"}).code == 0);  // readable all the same
 }
 
+TEST_CASE(
+    "a log is signed with a key of the state folder, and proved with a copy of its public half") {
+  DirectedSystem system(kShop);
+  run_clerk(system);
+  const fs::path key = system.runtime() / "state" / "log.key";
+  CHECK(fs::status(key).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  const fs::path copy = system.folder() / "copy.pub";
+  fs::copy_file(system.runtime() / "logs" / "log.pub", copy);
+  run_clerk(system);
+
+  const auto report = system.ctl({"log", "verify", "-o", "json"}).json();
+  const auto& checkpoints = report.at("checkpoints");
+  const auto last = checkpoints.at("last").get<std::uint64_t>();
+  CHECK(checkpoints.at("count") == last);
+  CHECK(checkpoints.at("records_behind") == 0);  // its director ended it
+  CHECK(checkpoints.at("notes_behind") == 0);
+  CHECK(checkpoints.at("file") == "flow-0000000002.sblog");
+  CHECK(report.at("first_number") == 1);
+  CHECK(report.at("ranges").size() == report.at("lanes"));
+  std::uint64_t records = 0;
+  for (const auto& range : report.at("ranges")) {
+    CHECK(range.at("first") == 0);
+    CHECK(range.at("signed_next") == range.at("next"));
+    CHECK(range.at("missing") == 0);
+    CHECK(range.at("gaps").empty());
+    records += range.at("records").get<std::uint64_t>();
+  }
+  CHECK(records == report.at("records"));
+  const Outcome table = system.ctl({"log", "verify"});
+  CHECK_THAT(table.out, Contains("\nsigned: all before flow-0000000002.sblog at byte ") &&
+                            Contains(" (shop/clerk#1), session system 2: numbers 0"));
+
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"log", "verify"});
+    return system.ctl(more);
+  };
+  CHECK(with({"--public-key", copy}).code == 0);
+  CHECK(with({"--since-checkpoint", std::to_string(last)}).code == 0);
+  const Outcome cut = with({"--since-checkpoint", std::to_string(last + 1)});
+  CHECK(cut.code == 6);
+  CHECK_THAT(cut.out, Contains("there is no checkpoint " + std::to_string(last + 1)));
+  const Outcome none = with({"--public-key", system.folder() / "nowhere.pub"});
+  CHECK(none.code == 2);
+  CHECK_THAT(none.err, Contains("nowhere.pub") && Contains("a copy of the log.pub"));
+  CHECK(with({"--since-checkpoint", "x"}).code == 2);
+
+  // Somebody who can write the log and not the state folder.
+  std::ofstream(system.runtime() / "logs" / "log.pub")
+      << "ed25519 " << std::string(64, '0') << "\n";
+  CHECK(with({}).code == 6);
+  CHECK(with({"--public-key", copy}).code == 0);
+  fs::remove(system.runtime() / "logs" / "log.pub");
+  const Outcome unproved = with({});
+  CHECK(unproved.code == 6);
+  CHECK_THAT(unproved.out, Contains("--public-key"));
+  run_clerk(system);  // puts it back
+  CHECK(with({}).code == 0);
+  // A key that was lost: the log goes on with another, and says so.
+  fs::remove(key);
+  run_clerk(system);
+  CHECK(with({}).code == 0);
+  CHECK(with({"--public-key", copy}).code == 6);
+  CHECK_THAT(director_log(system), Contains(" warning failed audit log: the key of before"));
+  // One that others may read is none.
+  fs::permissions(key, fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read);
+  REQUIRE_THROWS_WITH(system.start(), Contains("log.key: must be this user's alone, mode 0600"));
+}
+
+TEST_CASE("the log's files are as large, and as many, as the command line says") {
+  DirectedSystem system(kShop);
+  fs::copy_file(SESSIONCTL, system.folder() / "sessionctl");
+  system.write_file("clerk.sh", kClerk);
+  for (int run = 0; run < 5; ++run) {
+    system.start("run", {"--log-rotate", "1KiB", "--log-budget", "6KiB", "--log-rotate-age", "1d",
+                         "--log-checkpoint", "1s", "--log-on-full-disk", "count"});
+    REQUIRE(system.wait() == 0);
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& file : fs::directory_iterator(system.runtime() / "logs")) {
+    if (file.path().extension() == ".sblog") bytes += file.file_size();
+  }
+  CHECK(bytes < 12U << 10U);
+  const Outcome table = system.ctl({"log", "verify"});
+  INFO(table.out);
+  CHECK(table.code == 0);
+  CHECK_THAT(table.out, Contains("\nbegins with file ") && Contains("the disk budget took 1 to ") &&
+                            !Contains("nothing says"));
+  const auto report = system.ctl({"log", "verify", "-o", "json"}).json();
+  CHECK(report.at("first_number") == report.at("removed_files").get<int>() + 1);
+  CHECK(report.at("files") > 1);
+}
+
+TEST_CASE("options of the log that cannot be meant start nothing") {
+  DirectedSystem system(kShop);
+  const std::vector<std::vector<std::string>> wrong = {
+      {"--log-rotate", "64"},       {"--log-rotate", "0B"},      {"--log-rotate-age", "0s"},
+      {"--log-rotate-age", "1MiB"}, {"--log-budget", "soon"},    {"--log-budget", "1MiB"},
+      {"--log-rotate", "3GiB"},     {"--log-checkpoint", "0ms"}, {"--log-on-full-disk", "stop"}};
+  for (const auto& words : wrong) {
+    INFO(words[0] << " " << words[1]);
+    system.start("run", words);
+    CHECK(system.wait() == 2);
+  }
+  CHECK_FALSE(fs::exists(system.runtime() / "logs"));
+  CHECK_FALSE(fs::exists(system.runtime() / "state"));
+}
+
 TEST_CASE("a killed worker's last acknowledged put is in the log once, and its end is on record") {
   DirectedSystem system(std::string(kShop) + R"(
 [block.counts]
@@ -456,7 +563,16 @@ TEST_CASE("inside a mount namespace: a full disk", "[.]") {
   const std::uint64_t room = GENERATE(0U, 16U << 10U);
   const std::string filler(((1U << 20U) - room), 'x');
   std::ofstream(logs / "filler", std::ios::binary) << filler;
+  // A state folder without room for a key, too.
+  const bool has_key = GENERATE(true, false);
+  if (!has_key) {
+    const fs::path state = system.runtime() / "state";
+    fs::create_directories(state);
+    REQUIRE(::mount("none", state.c_str(), "tmpfs", 0, "size=1m,mode=0700") == 0);
+    std::ofstream(state / "filler", std::ios::binary) << std::string(1U << 20U, 'x');
+  }
   system.start();
+  CHECK(fs::exists(system.runtime() / "state" / "log.key") == has_key);
   constexpr int kPuts = 60;
   for (int i = 0; i < kPuts; ++i) {
     const std::string key = "k" + std::to_string(i) + std::string(500, 'k');
@@ -477,6 +593,7 @@ TEST_CASE("inside a mount namespace: a full disk", "[.]") {
   CHECK(puts == kPuts);
   const auto report = system.ctl({"log", "verify", "-o", "json"}).json();
   CHECK(report.at("missing_cells") == 0);
+  CHECK((report.at("checkpoints").at("count") != 0) == has_key);
 }
 
 TEST_CASE("a worker that puts until it is killed", "[.]") {

@@ -17,6 +17,7 @@
 #include "director/suite_file.hpp"
 #include "event_printer.hpp"
 #include "layout/block.hpp"
+#include "log_options.hpp"
 #include "platform/user.hpp"
 
 namespace {
@@ -35,6 +36,7 @@ struct Arguments {
   std::string system = "default";
   std::string runtime_directory;
   std::string log_directory;
+  tools::LogArguments log;
   std::string state_directory;
   std::string memory;  // as it was typed; empty: what a director before had
   bool no_log = false;
@@ -107,9 +109,14 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
     }
     options.budget_bytes = *budget;
   }
+  const fs::path state =
+      arguments.state_directory.empty() ? paths->state() : fs::path(arguments.state_directory);
+  director::LogOptions log;
+  if (auto applied = tools::apply(arguments.log, log); !applied) {
+    std::cerr << "flowdirector: " << applied.error().context() << "\n";
+    return kUsage;
+  }
   if (!arguments.suite_file.empty()) {
-    const fs::path state =
-        arguments.state_directory.empty() ? paths->state() : fs::path(arguments.state_directory);
     auto suite = director::open_suite(arguments.suite_file, this_machine(*paths, logs, state));
     if (!suite) {
       for (const auto& problem : suite.error()) std::cerr << problem.text() << "\n";
@@ -121,7 +128,11 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   const Verbosity spoken = arguments.verbose ? Verbosity::verbose : Verbosity::normal;
   options.events = tools::make_event_printer(arguments.quiet ? Verbosity::quiet : spoken);
   if (!arguments.no_log) {
-    auto made = director::make_logs({logs, arguments.system, std::move(options.events)});
+    log.folder = logs;
+    log.system = arguments.system;
+    log.next = std::move(options.events);
+    log.key_file = state / "log.key";
+    auto made = director::make_logs(std::move(log));
     options.make_audit = std::move(made.make_audit);
     options.events = std::move(made.events);
   }
@@ -158,6 +169,7 @@ void add_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--state-dir", arguments.state_directory,
                      "folder for snapshots, their keys and DataBlocks, instead of state/ there");
   command.add_flag("--no-log", arguments.no_log, "keep neither");
+  tools::add_log_options(command, arguments.log);
   command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
   command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");
   command.add_flag("--no-sandbox", arguments.no_sandbox, "start scripts without restrictions");

@@ -3,6 +3,7 @@
 #include "command.hpp"
 #include "core/units.hpp"
 #include "flowlog/query.hpp"
+#include "flowlog/text.hpp"
 #include "flowlog/verify.hpp"
 #include "log_follow.hpp"
 #include "log_output.hpp"
@@ -26,6 +27,7 @@ struct LogArguments {
   std::optional<std::string> expression;
   bool follows = false;
   std::string duration;
+  flowlog::VerifyOptions verify;
 };
 
 Result<void> add_ops(flowlog::Query& query, const std::string& name) {
@@ -177,13 +179,51 @@ Result<ExitCode> show_log(const Options& options, LogArguments arguments) {
   return ExitCode::findings;
 }
 
+Json json_of(const flowlog::LaneReport& lane) {
+  Json missing = Json::array();
+  for (const flowlog::MissingCells& cells : lane.missing) {
+    missing.push_back(
+        {{"first", cells.first}, {"count", cells.cells}, {"stated", cells.is_stated}});
+  }
+  return {{"system", lane.system},
+          {"worker", lane.lane.worker},
+          {"lane", lane.lane.lane},
+          {"scope", lane.scope},
+          {"first", lane.first},
+          {"next", lane.next},
+          {"records", lane.records},
+          {"signed_next", lane.signed_next},
+          {"counted_not_kept", lane.stated_cells},
+          {"missing", lane.unstated_cells},
+          {"gaps", std::move(missing)}};
+}
+
+Json json_of(const flowlog::CheckpointReport& checkpoints) {
+  Json object = {{"count", checkpoints.count},
+                 {"records_behind", checkpoints.records_behind},
+                 {"notes_behind", checkpoints.notes_behind}};
+  if (checkpoints.count == 0) return object;
+  object["last"] = checkpoints.last_number;
+  object["time"] = flowlog::utc_text(checkpoints.last_unix_ms);
+  object["file"] = checkpoints.last_place.file;
+  object["offset"] = checkpoints.last_place.offset;
+  return object;
+}
+
 Result<ExitCode> verify_log(const Options& options, const LogArguments& arguments) {
   if (arguments.expression || arguments.follows) {
     return fail(Errc::invalid_argument, "log verify: it looks at all of the log, and once");
   }
   const auto folder = folder_of(options, arguments);
   if (!folder) return tl::unexpected(folder.error());
-  const auto report = flowlog::verify(*folder);
+  if (!arguments.verify.public_key_file.empty()) {
+    const auto keys = flowlog::read_public_keys(arguments.verify.public_key_file);
+    if (!keys) {
+      return fail(Errc::invalid_argument, "--public-key: " + keys.error().context() +
+                                              "; name a copy of the log.pub beside a log");
+    }
+  }
+  const auto report = flowlog::verify(*folder, arguments.verify);
   if (!report) return explain(*folder, report.error());
   if (options.format == Format::json) {
     Json object = {{"whole", report->is_whole()},      {"records", report->records},
@@ -191,6 +231,12 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
                    {"lanes", report->lanes},           {"missing_cells", report->missing_cells},
                    {"files", report->files},           {"first_file", report->first_file},
                    {"problems", report->problems},     {"torn_tail", report->has_torn_tail}};
+    object["first_number"] = report->first_number;
+    object["removed_files"] = report->removed_files;
+    object["begins"] = flowlog::utc_text(report->begins_unix_ms);
+    object["checkpoints"] = json_of(report->checkpoints);
+    object["ranges"] = Json::array();
+    for (const auto& lane : report->lane_reports) object["ranges"].push_back(json_of(lane));
     if (!report->is_whole()) {
       object["first_problem"] = report->first_problem;
       object["file"] = report->first_place.file;
@@ -249,6 +295,14 @@ void add_log_command(CLI::App& app, Invocation& invocation) {
       ->needs(follow)
       ->option_text("TIME");
   auto* const verify = log->add_subcommand("verify", "prove that the log is whole");
+  verify
+      ->add_option("--public-key", arguments->verify.public_key_file,
+                   "a copy of log.pub, from where whoever can write the log cannot write")
+      ->option_text("FILE");
+  verify
+      ->add_option("--since-checkpoint", arguments->verify.since_checkpoint,
+                   "that checkpoint, or a later one, must be there")
+      ->option_text("N");
   log->require_subcommand(0, 1);
   log->callback([&invocation, arguments, verify] {
     const bool verifies = verify->parsed();
