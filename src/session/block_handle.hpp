@@ -127,7 +127,6 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   }
   [[nodiscard]] Errc check_state(bool for_write) const noexcept;
   [[nodiscard]] Errc wait_for_move() const noexcept;
-  void note_mode(AccessMode mode) noexcept;
   // Whether nothing stands in the way of an operation, and then the lane is inside it; false:
   // Operation::begin says what does.
   [[nodiscard]] bool enter_if_clear(Lane& lane, std::size_t key_bytes, bool for_write) noexcept {

@@ -24,6 +24,10 @@ constexpr std::size_t kMostTold = 40;  // violations that are printed
 [[nodiscard]] bool is_read(Op op) noexcept {
   return op == Op::get || op == Op::contains || op == Op::visit || op == Op::for_each;
 }
+[[nodiscard]] std::string outcome_name(std::uint16_t outcome) {
+  if (outcome == kNeverEnded) return "nothing";
+  return outcome == 0 ? "ok" : std::string(errc_name(static_cast<Errc>(outcome)));
+}
 // What a sound store may answer here.
 [[nodiscard]] bool is_expected(Op op, Errc outcome) noexcept {
   if (outcome == Errc{}) return true;
@@ -132,6 +136,7 @@ void Oracle::judge(const std::vector<FoundEntry>& entries) {
   }
   for (const InstantCheck& instant : instants) instant.end(complain_here);
   instants_.clear();
+  withheld_.clear();
   rolled_back_.reset();
   named_.clear();
   compare(entries);
@@ -149,6 +154,24 @@ void Oracle::rolled_back(const RolledBack& event) {
 
 void Oracle::showed(Instant instant) {
   instants_.push_back(std::move(instant));
+}
+
+// By a seal or a quarantine, which a record does not tell of.
+bool Oracle::was_refused_by_state(const JournalEntry& entry) const {
+  const auto outcome = static_cast<Errc>(entry.outcome);
+  if (outcome != Errc::sealed && outcome != Errc::quarantined) return false;
+  if (outcome == Errc::sealed && is_read(op_of(entry))) return false;
+  return std::any_of(withheld_.begin(), withheld_.end(), [&](const Withheld& withheld) {
+    return withheld.from_readers == (outcome == Errc::quarantined) &&
+           entry.start_ns <= withheld.end_ns && entry.end_ns >= withheld.start_ns;
+  });
+}
+
+bool Oracle::must_be_refused(const JournalEntry& entry) const {
+  return std::any_of(withheld_.begin(), withheld_.end(), [&](const Withheld& withheld) {
+    return (withheld.from_readers || !is_read(op_of(entry))) &&
+           entry.start_ns > withheld.from_ns && entry.end_ns < withheld.until_ns;
+  });
 }
 
 // The director's own records are those of its rollback.
@@ -170,6 +193,17 @@ void Oracle::match_director() {
         change_of(*rolled_back_, record.key, is_erase, record.version, record.value_bytes));
   }
   log_records_.erase(records);
+}
+
+// Those that tell of the operation itself and were no end of it.
+void Oracle::take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
+                               std::deque<Record>& records) {
+  for (bool more = true; more;) {
+    const std::size_t before = records.size();
+    forget_refused(records, entry);
+    take_evictions(slot, life, entry, records);
+    more = records.size() != before;
+  }
 }
 
 // A write that another generation took over under says that it was refused; it was repeated there.
@@ -220,7 +254,14 @@ void Oracle::read_log() {
 void Oracle::match(unsigned slot, Life& life) {
   auto& records = log_records_[life.worker];
   for (const JournalEntry& entry : life.entries) {
+    if (was_refused_by_state(entry)) {
+      take_side_records(slot, life, entry, records);
+      ++refused_by_state_;
+      continue;
+    }
     if (is_act(entry, Act::scanned) && entry.outcome != 0) {
+      // Another generation took over after it had shown some.
+      if (static_cast<Errc>(entry.outcome) == Errc::conflict) continue;
       complain("slot " + std::to_string(slot) +
                ": for_each failed: " + std::string(errc_name(static_cast<Errc>(entry.outcome))));
       continue;
@@ -229,7 +270,7 @@ void Oracle::match(unsigned slot, Life& life) {
       unrecorded(slot, life, entry);
       continue;
     }
-    forget_refused(records, entry);
+    take_side_records(slot, life, entry, records);
     const Record* record = records.empty() ? nullptr : &records.front();
     match_one(slot, life, entry, record);
     if (record != nullptr) records.pop_front();
@@ -240,6 +281,21 @@ void Oracle::match(unsigned slot, Life& life) {
     records.pop_front();
   }
   if (records.empty()) log_records_.erase(life.worker);
+}
+
+// What an operation took out to have room; it may have found none in the end, or died.
+void Oracle::take_evictions(unsigned slot, const Life& life, const JournalEntry& entry,
+                            std::deque<Record>& records) {
+  if (board_.at_limit == AtLimit::refuse || is_read(op_of(entry))) return;
+  while (!records.empty() && records.front().op == Op::evict) {
+    Done done = done_of(slot, life, entry, records.front());
+    done.op = Op::evict;
+    done.needs_expired = board_.at_limit == AtLimit::evict_expired;
+    history_[records.front().key].push_back(done);
+    ++evictions_;
+    if (done.was_cut_off) ++evictions_cut_off_;
+    records.pop_front();
+  }
 }
 
 void Oracle::unrecorded(unsigned slot, const Life& life, const JournalEntry& entry) {
@@ -273,9 +329,15 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
     if (record == nullptr) return;
     ++cut_off_done_;
   }
+  if (must_be_refused(entry)) {
+    return fault("answered " + outcome_name(entry.outcome) + ", recorded as " +
+                 outcome_name(record == nullptr ? 0 : record->outcome) +
+                 ", while the block was sealed or quarantined");
+  }
   if (record == nullptr) return fault("acknowledged, and the log has no record of it");
   if (record->op != op || record->key != entry.key) {
-    return fault("its record is of another operation: " + std::string(word(record->op)) + " " +
+    return fault("answered " + outcome_name(entry.outcome) +
+                 ", its record is of another operation: " + std::string(word(record->op)) + " " +
                  keys_.name(record->key));
   }
   const auto outcome = static_cast<Errc>(was_cut_off ? record->outcome : entry.outcome);
@@ -292,7 +354,8 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
   add(slot, life, entry, *record);
 }
 
-void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record) {
+Done Oracle::done_of(unsigned slot, const Life& life, const JournalEntry& entry,
+                     const Record& record) {
   Done done;
   done.op = op_of(entry);
   done.start_ns = entry.start_ns;
@@ -312,7 +375,11 @@ void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, con
       !done.was_cut_off && is_read(done.op) && done.op != Op::contains && entry.outcome == 0;
   done.slot = slot;
   done.life = life.number;
-  history_[entry.key].push_back(done);
+  return done;
+}
+
+void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record) {
+  history_[entry.key].push_back(done_of(slot, life, entry, record));
 }
 
 void Oracle::compare(const std::vector<FoundEntry>& entries) {
