@@ -97,10 +97,15 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"full", "writes"}));
   app.add_option("--at-limit", at_limit, "what the block does when it is full")
       ->check(CLI::IsMember({"refuse", "evict-lru", "evict-expired"}));
+  bool without_moves = false;
+  app.add_flag("--without-moves", without_moves,
+               "nothing but checkpoints is done to the block: no rollback, fork, compaction, seal "
+               "or quarantine");
   app.add_flag("--without-recovery", without_recovery,
                "leave the dead as they are: this must report violations");
   CLI11_PARSE(app, argc, argv);
   options.system.recovers = !without_recovery;
+  options.moves = !without_moves;
   if (audit == "writes") options.system.audit = sessionblocks::AuditLevel::writes;
   set_limit(options.system, at_limit);
   ::alarm(kWatchdogS + static_cast<unsigned>(options.seconds) +
