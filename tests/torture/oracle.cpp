@@ -200,15 +200,16 @@ void Oracle::take_side_records(unsigned slot, const Life& life, const JournalEnt
                                std::deque<Record>& records) {
   for (bool more = true; more;) {
     const std::size_t before = records.size();
-    forget_refused(records, entry);
+    forget_refused(records, entry, Errc::gone);
     take_evictions(slot, life, entry, records);
     more = records.size() != before;
   }
 }
 
-// A write that another generation took over under says that it was refused; it was repeated there.
-void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry) {
-  while (!records.empty() && static_cast<Errc>(records.front().outcome) == Errc::gone &&
+// What another generation took over under says that it was refused (gone), and was repeated there.
+// What was refused by a state in its middle may say so.
+void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why) {
+  while (!records.empty() && static_cast<Errc>(records.front().outcome) == why &&
          records.front().op == op_of(entry) && records.front().key == entry.key) {
     records.pop_front();
   }
@@ -256,6 +257,7 @@ void Oracle::match(unsigned slot, Life& life) {
   for (const JournalEntry& entry : life.entries) {
     if (was_refused_by_state(entry)) {
       take_side_records(slot, life, entry, records);
+      forget_refused(records, entry, static_cast<Errc>(entry.outcome));
       ++refused_by_state_;
       continue;
     }

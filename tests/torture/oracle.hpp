@@ -118,7 +118,7 @@ class Oracle {
   void match_director();
   void take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
                          std::deque<Record>& records);
-  void forget_refused(std::deque<Record>& records, const JournalEntry& entry);
+  static void forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why);
   void take_evictions(unsigned slot, const Life& life, const JournalEntry& entry,
                       std::deque<Record>& records);
 

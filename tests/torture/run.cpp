@@ -194,6 +194,9 @@ void Run::end() {
   }
   if (!system_->has_only({})) oracle_->complain("a worker that ended is not reclaimed");
   look();
+  if (system_->evicts() && oracle_->evictions() == 0) {
+    oracle_->complain("nothing was evicted: the block was never full");
+  }
   checkpoints_->release_all();
   generations_->release_all();
   if (options_.system.recovers) check_refill(*system_, keys_, *oracle_);
