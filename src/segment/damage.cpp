@@ -71,9 +71,9 @@ DamageSearch::Seen DamageSearch::look_at(const TableView& view, std::uint64_t in
     at.ref.word = at.slot->low.load(std::memory_order_acquire);
     if (!at.ref.holds_node()) {
       // In the current table only an eviction drops.
-      const bool may_be = is_current ? at.ref.word == layout::kEmptyRef ||
-                                           at.ref.mark() == Mark::dropped
-                                     : at.ref.mark() <= Mark::closed;
+      const bool may_be = is_current
+                              ? at.ref.word == layout::kEmptyRef || at.ref.mark() == Mark::dropped
+                              : at.ref.mark() <= Mark::closed;
       return may_be ? Seen::sound : Seen::damaged;
     }
     if (is_current && at.ref.mark() == Mark::frozen) return Seen::damaged;

@@ -91,16 +91,17 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   std::shared_ptr<BlockHandle> handle(new BlockHandle());
   handle->open_ = fields->open;
   handle->session_ = session;
-  auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
-  if (!readers && readers.error() == Errc::gone) {
-    // The next generation took over meanwhile; or the block has ended, and that says so.
+  // The next generation took over meanwhile; or the block has ended, and that says so.
+  const auto again = [&]() -> Result<std::shared_ptr<BlockHandle>> {
     const bool may_write = fields->writable || fields->narrowed;
     const auto mode = may_write ? AccessMode::best : AccessMode::read;
     auto next = client.request(
         {{"op", "reopen"}, {"open", fields->open}, {"mode", static_cast<int>(mode)}});
     if (!next) return tl::unexpected(next.error());
-    return over(std::move(session), client, *next, name);
-  }
+    return over(session, client, *next, name);
+  };
+  auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
+  if (!readers && readers.error() == Errc::gone) return again();
   if (!readers) return tl::unexpected(readers.error());
 
   const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
@@ -137,6 +138,8 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   if (auto known =
           segment::check_identity(handle->memory_->header().identity, layout::Magic::block);
       !known) {
+    // A swap empties what it leaves, and a wipe all there is.
+    if (!handle->is_current() || handle->check_state(false) == Errc::wiped) return again();
     return tl::unexpected(known.error());
   }
   return handle;

@@ -1,7 +1,7 @@
-// Rolls the block back, forks and compacts it while its workers write and die. The checkpoints that it goes
-// back to are taken in pauses, when the oracle knows what each key is; what it brings back is told
-// to the oracle, which finds each change of it in the log. A fork is held against the instant that
-// it says it is of, and the oracle is told of that instant.
+// Rolls the block back, forks and compacts it while its workers write and die. The checkpoints that
+// it goes back to are taken in pauses, when the oracle knows what each key is; what it brings back
+// is told to the oracle, which finds each change of it in the log. A fork is held against the
+// instant that it says it is of, and the oracle is told of that instant.
 #pragma once
 
 #include <random>

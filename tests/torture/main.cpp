@@ -39,12 +39,11 @@ int report(const Run& run, const RunOptions& options) {
               static_cast<unsigned long long>(run.checkpoints().taken()),
               static_cast<unsigned long long>(run.checkpoints().reads()));
   const GenerationMaker& moves = run.generations();
-  std::printf(
-      "rollbacks: %llu, which changed %llu entries back; forks: %llu; compactions: %llu\n",
-      static_cast<unsigned long long>(moves.rollbacks()),
-      static_cast<unsigned long long>(moves.brought_back()),
-      static_cast<unsigned long long>(moves.forks()),
-      static_cast<unsigned long long>(moves.compactions()));
+  std::printf("rollbacks: %llu, which changed %llu entries back; forks: %llu; compactions: %llu\n",
+              static_cast<unsigned long long>(moves.rollbacks()),
+              static_cast<unsigned long long>(moves.brought_back()),
+              static_cast<unsigned long long>(moves.forks()),
+              static_cast<unsigned long long>(moves.compactions()));
   std::printf(
       "seals: %llu, quarantines: %llu, which %llu operations were refused for and %llu workers "
       "killed\n",

@@ -169,8 +169,8 @@ bool Oracle::was_refused_by_state(const JournalEntry& entry) const {
 
 bool Oracle::must_be_refused(const JournalEntry& entry) const {
   return std::any_of(withheld_.begin(), withheld_.end(), [&](const Withheld& withheld) {
-    return (withheld.from_readers || !is_read(op_of(entry))) &&
-           entry.start_ns > withheld.from_ns && entry.end_ns < withheld.until_ns;
+    return (withheld.from_readers || !is_read(op_of(entry))) && entry.start_ns > withheld.from_ns &&
+           entry.end_ns < withheld.until_ns;
   });
 }
 
@@ -252,11 +252,27 @@ void Oracle::read_log() {
   }
 }
 
+// From the begin of the one, if there is any, to the end of the other.
+JournalEntry Oracle::spanning(const JournalEntry* first, const JournalEntry& last) {
+  if (first == nullptr) return last;
+  JournalEntry both = *first;
+  both.end_ns = last.end_ns;
+  both.end_ms = last.end_ms;
+  if (!is_read(op_of(last))) {
+    both.act = last.act;
+    both.key = last.key;
+  }
+  return both;
+}
+
 void Oracle::match(unsigned slot, Life& life) {
   auto& records = log_records_[life.worker];
+  const JournalEntry* refused = nullptr;  // the first of those that were, just before
   for (const JournalEntry& entry : life.entries) {
     if (was_refused_by_state(entry)) {
-      take_side_records(slot, life, entry, records);
+      // What it evicted before is told from what the next one evicts by nothing.
+      if (refused == nullptr && !is_read(op_of(entry))) refused = &entry;
+      forget_refused(records, entry, Errc::gone);
       forget_refused(records, entry, static_cast<Errc>(entry.outcome));
       ++refused_by_state_;
       continue;
@@ -272,11 +288,14 @@ void Oracle::match(unsigned slot, Life& life) {
       unrecorded(slot, life, entry);
       continue;
     }
-    take_side_records(slot, life, entry, records);
+    take_side_records(slot, life, spanning(refused, entry), records);
+    refused = nullptr;
+    forget_refused(records, entry, Errc::gone);
     const Record* record = records.empty() ? nullptr : &records.front();
     match_one(slot, life, entry, record);
     if (record != nullptr) records.pop_front();
   }
+  if (refused != nullptr) take_side_records(slot, life, *refused, records);
   life.entries.clear();
   // Killed between a scan's record and the callback that would have told of it.
   if (life.is_over && records.size() == 1 && records.front().op == Op::for_each) {
@@ -354,7 +373,8 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
   }
   // A page that was emptied under a visitor tells it so: what it was shown does not count.
   const bool does_not_count = op == Op::visit && outcome == Errc::conflict;
-  if (entry.torn != 0 && !does_not_count) return fault("the bytes that it saw are no value that anybody writes");
+  if (entry.torn != 0 && !does_not_count)
+    return fault("the bytes that it saw are no value that anybody writes");
   add(slot, life, entry, *record);
 }
 

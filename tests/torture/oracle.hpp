@@ -116,6 +116,7 @@ class Oracle {
   [[nodiscard]] bool must_be_refused(const JournalEntry& entry) const;
   void compare(const std::vector<FoundEntry>& entries);
   void match_director();
+  [[nodiscard]] static JournalEntry spanning(const JournalEntry* first, const JournalEntry& last);
   void take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
                          std::deque<Record>& records);
   static void forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why);

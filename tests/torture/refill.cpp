@@ -58,9 +58,9 @@ Result<void> compare(System& system, const KeySet& keys) {
   if (!first) return tl::unexpected(first.error());
   // Its index has grown, and its pages are cut otherwise.
   if (*again >= *first / 2) return {};
-  return tl::unexpected(Error(Errc::out_of_memory, "of " + std::to_string(*first) +
-                                                       " entries it takes " +
-                                                       std::to_string(*again) + " again"));
+  return tl::unexpected(Error(
+      Errc::out_of_memory,
+      "of " + std::to_string(*first) + " entries it takes " + std::to_string(*again) + " again"));
 }
 
 }  // namespace
@@ -74,7 +74,8 @@ void check_refill(System& system, const KeySet& keys, Oracle& oracle) {
     }
     nap(std::chrono::milliseconds(1));
   }
-  if (auto same = compare(system, keys); !same) oracle.complain("emptied: " + same.error().message());
+  if (auto same = compare(system, keys); !same)
+    oracle.complain("emptied: " + same.error().message());
 }
 
 }  // namespace sessionblocks::torture

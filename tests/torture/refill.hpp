@@ -1,4 +1,5 @@
-// Whether a block that was tortured has kept its room: emptied, it takes as much as one that is new.
+// Whether a block that was tortured has kept its room: emptied, it takes as much as one that is
+// new.
 #pragma once
 
 #include "keys.hpp"

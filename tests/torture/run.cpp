@@ -47,7 +47,9 @@ void set_text(char (&to)[256], const std::string& text) {
 }  // namespace
 
 Run::Run(const RunOptions& options)
-    : options_(options), keys_(kWriters, options.keys_per_class, crowd_of(options)), board_(make_board()) {
+    : options_(options),
+      keys_(kWriters, options.keys_per_class, crowd_of(options)),
+      board_(make_board()) {
   board_->seed = options.seed;
   board_->wanted_kills = options.kills;
   board_->keys_per_class = options.keys_per_class;

@@ -22,7 +22,9 @@ constexpr std::uint64_t kHotNs = 600'000;
 class Warden {
  public:
   explicit Warden(Board& board)
-      : board_(board), keys_(kWriters, board.keys_per_class, board.crowd), random_(mixed(board.seed)) {}
+      : board_(board),
+        keys_(kWriters, board.keys_per_class, board.crowd),
+        random_(mixed(board.seed)) {}
 
   void run() {
     ::prctl(PR_SET_TIMERSLACK, 1'000UL);  // ns; moments are to be random, not those of a clock

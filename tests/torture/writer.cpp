@@ -6,7 +6,7 @@
 namespace sessionblocks::torture {
 namespace {
 
-constexpr std::uint64_t kPassing = 200;         // passing keys that are there at a time
+constexpr std::uint64_t kPassing = 200;  // passing keys that are there at a time
 constexpr std::uint64_t kLongestCrowdTtlMs = 400;
 constexpr std::uint32_t kLongAppended = 8'000;  // bytes of a text from which on it is put anew
 
