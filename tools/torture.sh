@@ -3,7 +3,8 @@
 # that they were told against what the block and its audit log say (tests/torture). Builds what it
 # needs.
 #
-#   tools/torture.sh --kills N [--seconds S] [--seed X] [--audit full|writes] [--without-recovery]
+#   tools/torture.sh --kills N [--seconds S] [--seed X] [--audit full|writes]
+#     [--at-limit refuse|evict-lru|evict-expired] [--without-moves] [--without-recovery]
 #
 # BUILD names the build folder (default: build). One line a second goes to stderr, the verdict to
 # stdout: its last line is `violations: 0`, or tells how many and with which seed.

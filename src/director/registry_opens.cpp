@@ -131,7 +131,8 @@ Result<Opening> Registry::open_block(Worker& worker, const StoredBlock& block, R
   const Reference* const through = as.through;
   Opening opening;
   // Nobody gets a descriptor to write with while it is sealed.
-  opening.rights = block.state == BlockState::sealed ? Rights::read : rights;
+  opening.is_narrowed = block.state == BlockState::sealed && rights == Rights::read_write;
+  opening.rights = opening.is_narrowed ? Rights::read : rights;
   const bool writes = opening.rights == Rights::read_write;
   auto fd = block.segment->descriptor(writes ? Access::read_write : Access::read_only, opener);
   if (!fd) return tl::unexpected(fd.error());

@@ -62,6 +62,7 @@ struct Opening {
   std::uint32_t row = 0;
   std::uint64_t bytes = 0;
   sessionblocks::Rights rights = sessionblocks::Rights::none;
+  bool is_narrowed = false;  // by a seal: reopened when that has ended, it is for writing
   unsigned open = 0;
   platform::UniqueFd descriptor;
 };

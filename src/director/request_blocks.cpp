@@ -131,6 +131,7 @@ Reply reply_of(Opening opening, const std::string& name) {
                 {"bytes", opening.bytes},
                 {"rights", static_cast<unsigned>(opening.rights)},
                 {"open", opening.open}};
+  if (opening.is_narrowed) reply.body["narrowed"] = 1;
   reply.descriptor = std::move(opening.descriptor);
   return reply;
 }

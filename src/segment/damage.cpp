@@ -70,8 +70,10 @@ DamageSearch::Seen DamageSearch::look_at(const TableView& view, std::uint64_t in
     at.ver = at.slot->high.load(std::memory_order_acquire);
     at.ref.word = at.slot->low.load(std::memory_order_acquire);
     if (!at.ref.holds_node()) {
-      const bool may_be =
-          is_current ? at.ref.word == layout::kEmptyRef : at.ref.mark() <= Mark::closed;
+      // In the current table only an eviction drops.
+      const bool may_be = is_current
+                              ? at.ref.word == layout::kEmptyRef || at.ref.mark() == Mark::dropped
+                              : at.ref.mark() <= Mark::closed;
       return may_be ? Seen::sound : Seen::damaged;
     }
     if (is_current && at.ref.mark() == Mark::frozen) return Seen::damaged;

@@ -11,6 +11,7 @@
 
 namespace sessionblocks::segment {
 
+using layout::Mark;
 using layout::Node;
 using layout::PageEntry;
 using layout::PageKind;
@@ -65,8 +66,10 @@ std::optional<TableView> Evictor::table_to_look_at() {
   return tables_.is_growing() ? tables_.old_view : tables_.current_view;
 }
 
-// False: a checkpoint may need it.
+// False: a checkpoint may need it, or it is being moved.
 bool Evictor::look_at(const SlotView& slot, const Order& order, Victim& victim) const {
+  // A mover that saw it frozen copies the node, whatever becomes of the slot meanwhile.
+  if (slot.ref.mark() != Mark::live) return false;
   const Node& node = *slot.node;
   if (slot.shape.linked && load_link(*place_.memory, slot.ref.offset()).previous != 0) return false;
   const std::uint64_t expiry_ms = node.expiry_ms.load(kRelaxed);

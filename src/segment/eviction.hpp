@@ -5,8 +5,9 @@
 // commit swaps the slot from the node to `dropped`, as a migration drops a tombstone. A dropped
 // slot is nobody's for the life of its table, so a key that comes back takes another one, with a
 // version above the floor that was raised first. Not done to a node that a checkpoint may need, nor
-// in a table that others still move slots into: a mover that saw the key frozen in the old table
-// and absent in the new one would put it back.
+// to one that is frozen, which its mover copies all the same, nor in a table that others still move
+// slots into: a mover that saw the key frozen in the old table and absent in the new one would put
+// it back.
 //
 //   an evicting thread dies        left behind                        put right by
 //   before the swap                nothing                            -

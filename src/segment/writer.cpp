@@ -39,6 +39,12 @@ Outcome Writer::apply_closely(const KeyView& key, const Mutation& mutation, layo
   Work work(key, mutation, life, record_it, now_ms);
   steps_.begin(what_of(mutation.op));
   if (run(work) == Attempt::refused) {
+    // Memory that was emptied under the operation has no room, and makes no sense: its generation
+    // is over.
+    const bool may_be_emptied =
+        work.outcome.code == Errc::out_of_memory || work.outcome.code == Errc::corrupt;
+    const bool is_over = place_.life->load(std::memory_order_acquire) != work.life.word;
+    if (may_be_emptied && is_over) work.outcome.code = Errc::gone;
     steps_.unname_slot();
     if (work.chunk.offset != 0) heap_.put_back(work.chunk, work.gen);
     const bool may_evict =

@@ -47,7 +47,11 @@ void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
     if (!waits_for_table) ++round;
     apply(writer_of(lane), key, mutation, record, now_ms, outcome);
   }
-  if (outcome.code == Errc::out_of_memory && record) {
+  if (outcome.code != Errc::out_of_memory) return;
+  // As in Writer: memory that was emptied under the operation has no room.
+  if (const Errc state = check_state(true); state != Errc{}) {
+    outcome.code = state;
+  } else if (record) {
     writer_of(lane).record_full(key, mutation, now_ms);
   }
 }

@@ -23,6 +23,7 @@ struct OpenReply {
   Generation generation{};
   std::uint64_t bytes = 0;
   bool writable = false;
+  bool narrowed = false;
   std::uint16_t open = 0;
 };
 
@@ -33,6 +34,7 @@ Result<OpenReply> read_open_reply(const Message& fields) try {
   reply.generation = static_cast<Generation>(fields.at("generation").get<std::uint32_t>());
   reply.bytes = fields.at("bytes").get<std::uint64_t>();
   reply.writable = fields.at("rights").get<unsigned>() == 2;
+  reply.narrowed = fields.value("narrowed", 0U) != 0;
   reply.open = fields.at("open").get<std::uint16_t>();
   if (reply.row >= layout::kBlockRows || reply.open >= layout::kOpens ||
       reply.bytes < layout::kMinBlockBytes || reply.bytes > layout::kMaxBlockBytes) {
@@ -54,7 +56,7 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::open(std::shared_ptr<SessionSt
   auto reply = client.request(std::move(request));
   if (!reply) return tl::unexpected(reply.error());
   auto handle = over(std::move(session), client, *reply, wanted.name);
-  if (handle) (*handle)->note_mode(wanted.mode);
+  if (handle) (*handle)->mode_ = wanted.mode;
   return handle;
 }
 
@@ -65,34 +67,31 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::reopen(std::shared_ptr<Session
       {{"op", "reopen"}, {"open", before.open_}, {"mode", static_cast<int>(before.mode_)}});
   if (!reply) return tl::unexpected(reply.error());
   auto handle = over(std::move(session), client, *reply, before.name_);
-  if (handle) (*handle)->note_mode(before.mode_);
+  if (handle) (*handle)->mode_ = before.mode_;
   return handle;
-}
-
-void BlockHandle::note_mode(AccessMode mode) noexcept {
-  mode_ = mode;
-  const LifeWord life{row_->life.load(std::memory_order_acquire)};
-  may_gain_rights_ = !writable_ && mode != AccessMode::read && life.state() == BlockState::sealed;
 }
 
 Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionState> session,
                                                        DirectorClient& client, const Reply& reply,
-                                                       std::string_view name) {
+                                                       std::string_view name, int left) {
   const auto fields = read_open_reply(reply.fields);
   if (!fields) return tl::unexpected(fields.error());
   // From here on its end closes what the director has opened.
   std::shared_ptr<BlockHandle> handle(new BlockHandle());
   handle->open_ = fields->open;
   handle->session_ = session;
-  auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
-  if (!readers && readers.error() == Errc::gone) {
-    // The next generation took over meanwhile; or the block has ended, and that says so.
-    const auto mode = fields->writable ? AccessMode::best : AccessMode::read;
+  // The next generation took over meanwhile; or the block has ended, and that says so.
+  const auto again = [&]() -> Result<std::shared_ptr<BlockHandle>> {
+    const bool may_write = fields->writable || fields->narrowed;
+    const auto mode = may_write ? AccessMode::best : AccessMode::read;
     auto next = client.request(
         {{"op", "reopen"}, {"open", fields->open}, {"mode", static_cast<int>(mode)}});
     if (!next) return tl::unexpected(next.error());
-    return over(std::move(session), client, *next, name);
-  }
+    if (left == 0) return fail(Errc::unreachable, "open " + std::string(name) + ": it never rests");
+    return over(session, client, *next, name, left - 1);
+  };
+  auto readers = client.request({{"op", "readers"}, {"open", fields->open}});
+  if (!readers && readers.error() == Errc::gone) return again();
   if (!readers) return tl::unexpected(readers.error());
 
   const auto access = fields->writable ? platform::Access::read_write : platform::Access::read_only;
@@ -107,6 +106,7 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   handle->active_ = LifeWord::make(fields->block, fields->generation, BlockState::active);
   handle->name_ = name;
   handle->writable_ = fields->writable;
+  handle->may_gain_rights_ = fields->narrowed;
   const std::uint64_t policy = handle->row_->policy.load(std::memory_order_acquire);
   handle->audit_ = static_cast<AuditLevel>(policy & 0xFFU);
   handle->on_full_ring_ = static_cast<FullRing>((policy >> 8U) & 0xFFU);
@@ -128,6 +128,8 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   if (auto known =
           segment::check_identity(handle->memory_->header().identity, layout::Magic::block);
       !known) {
+    // A swap empties what it leaves, and a wipe all there is.
+    if (!handle->is_current() || handle->check_state(false) == Errc::wiped) return again();
     return tl::unexpected(known.error());
   }
   return handle;
@@ -277,12 +279,8 @@ void BlockHandle::write(const Key& key, const segment::Mutation& mutation,
   const bool record = records(true) && !is_lost(lane, view.size);
   if (!record) count_writes(lane, 1);
   apply(writer_of(lane), view, mutation, record, now_ms, outcome);
-  if (outcome.code == Errc::out_of_memory) [[unlikely]] {
-    if (at_limit_ != AtLimit::refuse) {
-      write_by_evicting(lane, view, mutation, record, now_ms, outcome);
-    }
-    // Memory that was emptied under the operation has no room: its generation is over.
-    if (const Errc state = check_state(true); state != Errc{}) outcome.code = state;
+  if (outcome.code == Errc::out_of_memory && at_limit_ != AtLimit::refuse) [[unlikely]] {
+    write_by_evicting(lane, view, mutation, record, now_ms, outcome);
   }
   if (outcome.code == Errc::corrupt || is_corrupt_.load(std::memory_order_relaxed)) [[unlikely]] {
     outcome.code = corrupt();

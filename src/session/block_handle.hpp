@@ -27,10 +27,12 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
  public:
   [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> open(
       std::shared_ptr<SessionState> session, DirectorClient& client, const Wanted& wanted);
-  // What the director opened by any other request than by name.
+  // What the director opened by any other request than by name. Should a generation end meanwhile
+  // it opens the next one, of so many in a row.
+  static constexpr int kMostInARow = 16;
   [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> over(
       std::shared_ptr<SessionState> session, DirectorClient& client, const Reply& reply,
-      std::string_view name);
+      std::string_view name, int left = kMostInARow);
   // The same block as it is now, as the director opens it anew (succession.cpp).
   [[nodiscard]] static Result<std::shared_ptr<BlockHandle>> reopen(
       std::shared_ptr<SessionState> session, DirectorClient& client, const BlockHandle& before);
@@ -127,7 +129,6 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   }
   [[nodiscard]] Errc check_state(bool for_write) const noexcept;
   [[nodiscard]] Errc wait_for_move() const noexcept;
-  void note_mode(AccessMode mode) noexcept;
   // Whether nothing stands in the way of an operation, and then the lane is inside it; false:
   // Operation::begin says what does.
   [[nodiscard]] bool enter_if_clear(Lane& lane, std::size_t key_bytes, bool for_write) noexcept {

@@ -43,10 +43,9 @@ Errc BlockHandle::visit(const Key& key,
         segment::lookup(*memory_, view, nullptr, slot,
                         [&](const segment::SlotView& hit) { seen = Seen::of(hit, now_ms); });
     if (found != segment::Found::hit) seen.is_live = false;
-    if (found == segment::Found::corrupt) (void)corrupt();
     if (!seen.is_live) {
       if (found == segment::Found::absent) seen = Seen{};
-      const Errc outcome = found == segment::Found::corrupt ? Errc::corrupt : Errc::not_found;
+      const Errc outcome = found == segment::Found::corrupt ? corrupt() : Errc::not_found;
       record_read(operation.lane(), Op::visit, view, outcome, seen, now_ms);
       return outcome;
     }

@@ -11,8 +11,9 @@ bool BlockHandle::has_successor(Errc code) const noexcept {
   const layout::LifeWord life{row_->life.load(std::memory_order_acquire)};
   if (life.id() != active_.id() || life.state() == BlockState::destroyed) return false;
   if (code == Errc::gone) return life.generation() != active_.generation();
-  // Opened while it was sealed, when nobody may open it for writing.
-  return code == Errc::read_only && may_gain_rights_ && life.state() == BlockState::active;
+  // Opened while it was sealed, when nobody may open it for writing. Whatever it is by now, the
+  // director knows.
+  return code == Errc::read_only && may_gain_rights_;
 }
 
 Result<BlockHandle*> SessionState::successor_of(BlockHandle& handle, Errc code) {

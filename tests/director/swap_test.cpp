@@ -7,8 +7,8 @@
 #include <map>
 
 #include "director/adoption.hpp"
-#include "segment/format.hpp"
 #include "raw_client.hpp"
+#include "segment/format.hpp"
 #include "sleeper.hpp"
 
 namespace sessionblocks::director {
@@ -109,6 +109,17 @@ struct Scene {
 };
 
 }  // namespace
+
+TEST_CASE_METHOD(Scene, "who opens a block while it is sealed is told that it is for that") {
+  CHECK_FALSE(open(OpenMode::best).is_narrowed);
+  REQUIRE(registry->states.change(cart(), Transition::seal, "test"));
+  const Opening sealed = open(OpenMode::best);
+  CHECK(sealed.rights == sessionblocks::Rights::read);
+  CHECK(sealed.is_narrowed);
+  CHECK_FALSE(open(OpenMode::read).is_narrowed);
+  REQUIRE(registry->states.change(cart(), Transition::unseal, "test"));
+  CHECK(open(OpenMode::best).rights == sessionblocks::Rights::read_write);
+}
 
 TEST_CASE_METHOD(Scene, "a block that is sealed by swap is out of reach of old mappings") {
   REQUIRE(holds_secret());

@@ -81,6 +81,8 @@ struct Board {
   std::uint64_t wanted_kills;
   std::uint64_t mean_gap_ns;
   std::uint32_t keys_per_class;  // 0: the usual mix
+  std::uint32_t crowd;           // keys of that class
+  AtLimit at_limit;
   char socket[256];
   char tokens[2][256];  // by role
 
@@ -90,7 +92,8 @@ struct Board {
   std::atomic<std::uint64_t> kills_early;    // before the process had attached
   std::atomic<std::uint64_t> kills_inside;   // between "about to" and the acknowledgement
   std::atomic<std::uint64_t> stops;
-  std::atomic<std::uint64_t> in_order;      // workers that ended by themselves
+  std::atomic<std::uint64_t> kills_by_director;  // of who held a block that it took away
+  std::atomic<std::uint64_t> in_order;           // workers that ended by themselves
   std::atomic<std::uint32_t> warden_pause;  // the pause that it obeys: nobody is stopped or dying
   std::atomic<std::uint32_t> warden_done;
 

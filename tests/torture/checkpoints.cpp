@@ -7,25 +7,28 @@ namespace sessionblocks::torture {
 namespace {
 
 constexpr std::size_t kMostHeld = 6;
-constexpr std::uint32_t kPassingWatched = 400;  // of the many keys that come and go
+// Nothing is evicted while anything is pinned: then there is one at a time, and mostly none.
+constexpr std::uint64_t kTurnsWithoutPin = 64;
 
 }  // namespace
 
 CheckpointTaker::CheckpointTaker(System& system, const KeySet& keys, std::uint64_t seed,
                                  Complain complain)
-    : system_(system), keys_(keys), random_(seed), complain_(std::move(complain)) {
+    : system_(system),
+      keys_(keys),
+      evicts_(system.evicts()),
+      random_(seed),
+      complain_(std::move(complain)) {
   generation_changed(0);
-  const KeySet::Range passing = keys_.all(KeyClass::passing);
   for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-    const bool passes = key >= passing.first && key - passing.first < passing.count;
-    const std::uint32_t every = passing.count / kPassingWatched + 1;
-    if (!passes || (key - passing.first) % every == 0) watched_.push_back(key);
+    if (key % keys_.sampling(key) == 0) watched_.push_back(key);
   }
 }
 
 void CheckpointTaker::turn() {
+  if (held_.empty() && evicts_ && random_() % kTurnsWithoutPin != 0) return;
   const std::uint64_t dice = random_() % 4;
-  if (held_.empty() || (dice == 0 && held_.size() < kMostHeld)) {
+  if (held_.empty() || (dice == 0 && held_.size() < most_held())) {
     if (Held* held = take()) read(*held);
     check_order();
   } else if (dice == 1) {
@@ -37,7 +40,7 @@ void CheckpointTaker::turn() {
 
 void CheckpointTaker::at_rest(const std::vector<FoundEntry>& entries) {
   for (Held& held : held_) read(held);
-  if (held_.size() >= kMostHeld) release(0);
+  if (held_.size() >= most_held()) release(0);
   Held* now = take();
   if (now == nullptr) return;
   for (const std::uint32_t key : watched_) now->shown[key];
@@ -57,8 +60,7 @@ void CheckpointTaker::generation_changed(std::uint64_t last_instant) {
   std::erase_if(held_, [&](const Held& held) { return held.instant > last_instant; });
   // What had expired when a checkpoint was taken is not there for it, and is not taken along.
   for (Held& held : held_) {
-    std::erase_if(held.shown,
-                  [&](const auto& one) { return keys_.class_of(one.first) == KeyClass::expiring; });
+    std::erase_if(held.shown, [&](const auto& one) { return keys_.may_expire(one.first); });
   }
 }
 
@@ -73,6 +75,10 @@ std::map<std::uint32_t, CheckpointTaker::Shown> CheckpointTaker::show(std::uint6
     all[key] = *shown;
   }
   return all;
+}
+
+std::size_t CheckpointTaker::most_held() const noexcept {
+  return evicts_ ? 1 : kMostHeld;
 }
 
 void CheckpointTaker::release_all() {

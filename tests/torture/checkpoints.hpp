@@ -50,6 +50,7 @@ class CheckpointTaker {
     std::map<std::uint32_t, Shown> shown;  // of the keys that are watched
   };
 
+  [[nodiscard]] std::size_t most_held() const noexcept;
   [[nodiscard]] Held* take();
   void release(std::size_t which);
   void read(Held& held);
@@ -58,6 +59,7 @@ class CheckpointTaker {
 
   System& system_;
   const KeySet& keys_;
+  bool evicts_;
   std::mt19937_64 random_;
   Complain complain_;
   director::BlockMemory mapped_;

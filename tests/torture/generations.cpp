@@ -8,7 +8,10 @@ namespace {
 // Of the turns, which come about a thousand times a second.
 constexpr std::uint64_t kTurnsToRollback = 150;
 constexpr std::uint64_t kTurnsToFork = 150;
+constexpr std::uint64_t kTurnsToCompact = 200;
 constexpr std::uint64_t kPausesToKeep = 4;  // then a later moment is gone back to
+// Of a block that evicts nothing while it is held.
+constexpr std::uint64_t kPausesWithout = 3;
 
 }  // namespace
 
@@ -16,12 +19,15 @@ void GenerationMaker::turn() {
   const std::uint64_t dice = random_();
   if (dice % kTurnsToRollback == 0 && !name_.empty() && !has_rolled_back_) roll_back();
   if (dice / kTurnsToRollback % kTurnsToFork == 0) fork();
+  if (dice / kTurnsToRollback / kTurnsToFork % kTurnsToCompact == 0) compact();
 }
 
 void GenerationMaker::at_rest() {
   has_rolled_back_ = false;
-  if (!name_.empty() && random_() % kPausesToKeep != 0) return;
+  const std::uint64_t dice = random_();
+  if (!system_.evicts() && !name_.empty() && dice % kPausesToKeep != 0) return;
   release_all();
+  if (system_.evicts() && dice % kPausesWithout != 0) return;
   const std::string name = "back-" + std::to_string(++taken_);
   const auto instant = system_.take_checkpoint(name);
   if (!instant) return oracle_.complain("no checkpoint: " + instant.error().message());
@@ -57,6 +63,17 @@ void GenerationMaker::roll_back() {
   checkpoints_.generation_changed(instant_);
 }
 
+// Nobody's entries change, and no checkpoint.
+void GenerationMaker::compact() {
+  const auto done = system_.compact();
+  if (!done) {
+    if (done.error() == Errc::out_of_memory) return;
+    return oracle_.complain("not compacted: " + done.error().message());
+  }
+  ++compactions_;
+  checkpoints_.generation_changed(segment::kNow);
+}
+
 void GenerationMaker::fork() {
   Instant at;
   at.start_ns = platform::monotonic_ns();
@@ -75,7 +92,7 @@ void GenerationMaker::fork() {
     const bool is_there = entry != found.end();
     // What expires may be shown by the base and have been left out of the fork.
     if (is_there ? entry->second->bytes != shown.bytes
-                 : shown.version != 0 && keys_.class_of(key) != KeyClass::expiring) {
+                 : shown.version != 0 && !keys_.may_expire(key)) {
       oracle_.complain("fork: " + keys_.name(key) + " is not as at the instant that it is of");
     }
     at.versions[key] = shown.version;

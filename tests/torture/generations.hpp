@@ -1,7 +1,7 @@
-// Rolls the block back and forks it while its workers write and die. The checkpoints that it goes
-// back to are taken in pauses, when the oracle knows what each key is; what it brings back is told
-// to the oracle, which finds each change of it in the log. A fork is held against the instant that
-// it says it is of, and the oracle is told of that instant.
+// Rolls the block back, forks and compacts it while its workers write and die. The checkpoints that
+// it goes back to are taken in pauses, when the oracle knows what each key is; what it brings back
+// is told to the oracle, which finds each change of it in the log. A fork is held against the
+// instant that it says it is of, and the oracle is told of that instant.
 #pragma once
 
 #include <random>
@@ -33,10 +33,12 @@ class GenerationMaker {
   [[nodiscard]] std::uint64_t rollbacks() const noexcept { return rollbacks_; }
   [[nodiscard]] std::uint64_t brought_back() const noexcept { return oracle_.brought_back(); }
   [[nodiscard]] std::uint64_t forks() const noexcept { return forks_; }
+  [[nodiscard]] std::uint64_t compactions() const noexcept { return compactions_; }
 
  private:
   void roll_back();
   void fork();
+  void compact();
 
   System& system_;
   Oracle& oracle_;
@@ -50,6 +52,7 @@ class GenerationMaker {
   std::uint64_t taken_ = 0;
   std::uint64_t rollbacks_ = 0;
   std::uint64_t forks_ = 0;
+  std::uint64_t compactions_ = 0;
 };
 
 }  // namespace sessionblocks::torture

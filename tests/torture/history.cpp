@@ -83,9 +83,10 @@ class KeyCheck {
     }
     KeyState after = change.back != nullptr ? brought_back(change) : done_to(change, before);
     after.version = change.version;
-    after.is_live = !is_erase(change);
+    after.is_live = !change.takes_out();
     after.may_be_left_behind = before.may_be_left_behind;
-    if (!change.was_cut_off && change.back == nullptr) heard(change, before, after);
+    const bool was_heard = !change.was_cut_off || change.op == Op::evict;  // by the log
+    if (was_heard && change.back == nullptr) heard(change, before, after);
     if (change.value_bytes != after.bytes) {
       fault(change, "the log says " + std::to_string(change.value_bytes) + " bytes, it made " +
                         std::to_string(after.bytes));
@@ -100,21 +101,17 @@ class KeyCheck {
   }
   [[nodiscard]] KeyState done_to(const Done& change, const KeyState& before) const {
     const bool there = before.may_be_there(change.start_ms) && finds_entry(change, before);
-    return is_erase(change) ? KeyState{} : made(change, before, there);
+    return change.takes_out() ? KeyState{} : made(change, before, there);
   }
   [[nodiscard]] KeyState brought_back(const Done& change) const {
     const KeyState& back = *change.back;
-    if (!is_erase(change) && !back.is_live) {
+    if (!change.takes_out() && !back.is_live) {
       fault(change, "the rollback brought back what was not there");
     }
-    if (is_erase(change) && !back.may_be_gone(change.end_ms)) {
+    if (change.takes_out() && !back.may_be_gone(change.end_ms)) {
       fault(change, "the rollback took away what was there");
     }
-    return is_erase(change) ? KeyState{} : back;
-  }
-
-  static bool is_erase(const Done& change) {
-    return change.op == Op::erase || change.op == Op::get_and_erase;
+    return change.takes_out() ? KeyState{} : back;
   }
 
   // Whether the operation found a live entry; what it must not have found is a fault.
@@ -187,7 +184,15 @@ class KeyCheck {
     if (change.op == Op::increment) expect(after.content, "the sum");
     if (change.op == Op::append) expect(after.bytes, "the size");
     if (change.op == Op::get_and_erase) expect(before.content, "the content");
-    if (is_erase(change)) must_be_there(change, before);
+    if (change.op == Op::evict) return may_go(change, before);
+    if (change.takes_out()) must_be_there(change, before);
+  }
+  // What was erased keeps no entry, and is taken out without a word.
+  void may_go(const Done& eviction, const KeyState& before) const {
+    if (!before.is_live) fault(eviction, "evicted what was not there");
+    if (eviction.needs_expired && !before.may_be_gone(eviction.end_ms)) {
+      fault(eviction, "evicted what had not expired");
+    }
   }
 
   void look(const Done& read) const {

@@ -40,9 +40,14 @@ struct Done {
   std::uint32_t slot = 0;
   std::uint32_t life = 0;
   const KeyState* back = nullptr;  // a rollback, to this
+  bool needs_expired = false;      // an eviction that may take out nothing else
 
   [[nodiscard]] bool changes() const noexcept {
-    return outcome == 0 && op >= Op::put && op <= Op::get_and_erase;
+    return outcome == 0 && ((op >= Op::put && op <= Op::get_and_erase) || op == Op::evict);
+  }
+  // Of a change: whether there is no entry after it.
+  [[nodiscard]] bool takes_out() const noexcept {
+    return op == Op::erase || op == Op::get_and_erase || op == Op::evict;
   }
 };
 

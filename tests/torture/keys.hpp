@@ -17,8 +17,9 @@ enum class KeyClass : std::uint8_t {
   private_counter,  // one writer's own
   expiring,         // every writer, with short lives
   passing,          // one writer's own, put and erased in turn
+  crowd,            // every writer: more than a block that evicts has room for
 };
-inline constexpr unsigned kKeyClasses = 6;
+inline constexpr unsigned kKeyClasses = 7;
 
 class KeySet {
  public:
@@ -28,7 +29,7 @@ class KeySet {
   };
 
   // Private keys are those of `writers` writers, the same number for each.
-  explicit KeySet(unsigned writers, std::uint32_t few = 0) {
+  explicit KeySet(unsigned writers, std::uint32_t few = 0, std::uint32_t crowd = 0) {
     const bool is_small = few != 0;
     add(KeyClass::shared_text, "text/", is_small ? few : 24);
     add(KeyClass::shared_counter, "count/", is_small ? few : 8);
@@ -36,6 +37,7 @@ class KeySet {
     add(KeyClass::private_counter, "own-count/", is_small ? 0 : 4 * writers);
     add(KeyClass::expiring, "brief/", is_small ? 0 : 12);
     add(KeyClass::passing, "passing/", is_small ? 0 : 6'000 * writers);
+    add(KeyClass::crowd, "crowd/", crowd);
     writers_ = writers;
     for (std::uint32_t key = 0; key < size(); ++key) numbers_.emplace(names_[key], key);
   }
@@ -54,6 +56,16 @@ class KeySet {
   [[nodiscard]] KeyClass class_of(std::uint32_t key) const { return classes_.at(key); }
   [[nodiscard]] bool is_counter(std::uint32_t key) const {
     return class_of(key) == KeyClass::shared_counter || class_of(key) == KeyClass::private_counter;
+  }
+  [[nodiscard]] bool may_expire(std::uint32_t key) const {
+    return class_of(key) == KeyClass::expiring || class_of(key) == KeyClass::crowd;
+  }
+  // Of how many keys of its class one is looked at by who cannot look at all of them: 1, of most.
+  [[nodiscard]] std::uint32_t sampling(std::uint32_t key) const {
+    constexpr std::uint32_t kMostWatched = 400;
+    const KeyClass of = class_of(key);
+    if (of != KeyClass::passing && of != KeyClass::crowd) return 1;
+    return all(of).count / kMostWatched + 1;
   }
   [[nodiscard]] Range all(KeyClass of) const { return ranges_[static_cast<unsigned>(of)]; }
   // The part of a private class that belongs to a writer.

@@ -39,10 +39,21 @@ int report(const Run& run, const RunOptions& options) {
               static_cast<unsigned long long>(run.checkpoints().taken()),
               static_cast<unsigned long long>(run.checkpoints().reads()));
   const GenerationMaker& moves = run.generations();
-  std::printf("rollbacks: %llu, which changed %llu entries back; forks: %llu\n",
+  std::printf("rollbacks: %llu, which changed %llu entries back; forks: %llu; compactions: %llu\n",
               static_cast<unsigned long long>(moves.rollbacks()),
               static_cast<unsigned long long>(moves.brought_back()),
-              static_cast<unsigned long long>(moves.forks()));
+              static_cast<unsigned long long>(moves.forks()),
+              static_cast<unsigned long long>(moves.compactions()));
+  std::printf(
+      "seals: %llu, quarantines: %llu, which %llu operations were refused for and %llu workers "
+      "killed\n",
+      static_cast<unsigned long long>(run.states().seals()),
+      static_cast<unsigned long long>(run.states().quarantines()),
+      static_cast<unsigned long long>(oracle.refused_by_state()),
+      static_cast<unsigned long long>(board.kills_by_director.load()));
+  std::printf("evictions: %llu, %llu of them by operations that a kill cut off\n",
+              static_cast<unsigned long long>(oracle.evictions()),
+              static_cast<unsigned long long>(oracle.evictions_cut_off()));
   std::printf("%s", run.latencies().c_str());
   if (oracle.violations() == 0) {
     std::printf("violations: 0\n");
@@ -57,6 +68,14 @@ int report(const Run& run, const RunOptions& options) {
   return 1;
 }
 
+void set_limit(SystemOptions& system, const std::string& at_limit) {
+  if (at_limit == "refuse") return;
+  // Soon full.
+  system.quota_bytes = std::uint64_t{4} << 20U;
+  system.at_limit = at_limit == "evict-lru" ? sessionblocks::AtLimit::evict_lru
+                                            : sessionblocks::AtLimit::evict_expired;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -65,6 +84,7 @@ int main(int argc, char** argv) {
   options.seed = std::random_device{}();
   bool without_recovery = false;
   std::string audit = "full";
+  std::string at_limit = "refuse";
   app.add_option("--kills", options.kills, "how many workers are killed")->capture_default_str();
   app.add_option("--seconds", options.seconds,
                  "spread them over this time; a quarter of it goes by without kills")
@@ -74,11 +94,19 @@ int main(int argc, char** argv) {
                  "the machine's");
   app.add_option("--audit", audit, "audit level of the block")
       ->check(CLI::IsMember({"full", "writes"}));
+  app.add_option("--at-limit", at_limit, "what the block does when it is full")
+      ->check(CLI::IsMember({"refuse", "evict-lru", "evict-expired"}));
+  bool without_moves = false;
+  app.add_flag("--without-moves", without_moves,
+               "nothing but checkpoints is done to the block: no rollback, fork, compaction, seal "
+               "or quarantine");
   app.add_flag("--without-recovery", without_recovery,
                "leave the dead as they are: this must report violations");
   CLI11_PARSE(app, argc, argv);
   options.system.recovers = !without_recovery;
+  options.moves = !without_moves;
   if (audit == "writes") options.system.audit = sessionblocks::AuditLevel::writes;
+  set_limit(options.system, at_limit);
   ::alarm(kWatchdogS + static_cast<unsigned>(options.seconds) +
           static_cast<unsigned>(options.kills) * kSlowestKillMs / 1'000);
   std::fprintf(stderr, "torture: seed %llu\n", static_cast<unsigned long long>(options.seed));

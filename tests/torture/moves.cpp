@@ -26,12 +26,13 @@ void check_untouched(const std::string& name, const RolledBack& event, std::uint
   bool is_live = before.is_live;
   bool expires = before.expires_last_ms != 0;
   for (const Done& one : done) {
-    if (!one.changes() || one.version < version) continue;
+    if (!one.changes()) continue;
+    expires = expires || one.ttl_ms != 0;
+    if (one.version < version) continue;
     // Under way at the time: it may have come after the rollback, or have been all that there was.
     if (one.was_cut_off || one.end_ns >= event.start_ns) return;
     version = one.version;
-    is_live = one.op != Op::erase && one.op != Op::get_and_erase;
-    expires = expires || one.ttl_ms != 0;
+    is_live = !one.takes_out();
   }
   if (expires || then.expires_last_ms != 0 || version == then.version) return;
   if (is_live || then.is_live) {

@@ -24,6 +24,10 @@ constexpr std::size_t kMostTold = 40;  // violations that are printed
 [[nodiscard]] bool is_read(Op op) noexcept {
   return op == Op::get || op == Op::contains || op == Op::visit || op == Op::for_each;
 }
+[[nodiscard]] std::string outcome_name(std::uint16_t outcome) {
+  if (outcome == kNeverEnded) return "nothing";
+  return outcome == 0 ? "ok" : std::string(errc_name(static_cast<Errc>(outcome)));
+}
 // What a sound store may answer here.
 [[nodiscard]] bool is_expected(Op op, Errc outcome) noexcept {
   if (outcome == Errc{}) return true;
@@ -132,6 +136,7 @@ void Oracle::judge(const std::vector<FoundEntry>& entries) {
   }
   for (const InstantCheck& instant : instants) instant.end(complain_here);
   instants_.clear();
+  withheld_.clear();
   rolled_back_.reset();
   named_.clear();
   compare(entries);
@@ -149,6 +154,24 @@ void Oracle::rolled_back(const RolledBack& event) {
 
 void Oracle::showed(Instant instant) {
   instants_.push_back(std::move(instant));
+}
+
+// By a seal or a quarantine, which a record does not tell of.
+bool Oracle::was_refused_by_state(const JournalEntry& entry) const {
+  const auto outcome = static_cast<Errc>(entry.outcome);
+  if (outcome != Errc::sealed && outcome != Errc::quarantined) return false;
+  if (outcome == Errc::sealed && is_read(op_of(entry))) return false;
+  return std::any_of(withheld_.begin(), withheld_.end(), [&](const Withheld& withheld) {
+    return withheld.from_readers == (outcome == Errc::quarantined) &&
+           entry.start_ns <= withheld.end_ns && entry.end_ns >= withheld.start_ns;
+  });
+}
+
+bool Oracle::must_be_refused(const JournalEntry& entry) const {
+  return std::any_of(withheld_.begin(), withheld_.end(), [&](const Withheld& withheld) {
+    return (withheld.from_readers || !is_read(op_of(entry))) && entry.start_ns > withheld.from_ns &&
+           entry.end_ns < withheld.until_ns;
+  });
 }
 
 // The director's own records are those of its rollback.
@@ -172,55 +195,54 @@ void Oracle::match_director() {
   log_records_.erase(records);
 }
 
-// A write that another generation took over under says that it was refused; it was repeated there.
-void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry) {
-  while (!records.empty() && static_cast<Errc>(records.front().outcome) == Errc::gone &&
+// Those that tell of the operation itself and were no end of it.
+void Oracle::take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
+                               std::deque<Record>& records) {
+  for (bool more = true; more;) {
+    const std::size_t before = records.size();
+    forget_refused(records, entry, Errc::gone);
+    take_evictions(slot, life, entry, records);
+    more = records.size() != before;
+  }
+}
+
+// What another generation took over under says that it was refused (gone), and was repeated there.
+// What was refused by a state in its middle may say so.
+void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why) {
+  while (!records.empty() && static_cast<Errc>(records.front().outcome) == why &&
          records.front().op == op_of(entry) && records.front().key == entry.key) {
     records.pop_front();
   }
 }
 
-void Oracle::read_log() {
-  if (!log_) {
-    auto reader = flowlog::LogReader::open(log_folder_);
-    if (!reader) return complain("the log cannot be read: " + reader.error().message());
-    log_.emplace(std::move(*reader));
+// From the begin of the one, if there is any, to the end of the other.
+JournalEntry Oracle::spanning(const JournalEntry* first, const JournalEntry& last) {
+  if (first == nullptr) return last;
+  JournalEntry both = *first;
+  both.end_ns = last.end_ns;
+  both.end_ms = last.end_ms;
+  if (!is_read(op_of(last))) {
+    both.act = last.act;
+    both.key = last.key;
   }
-  flowlog::Entry entry;
-  for (;;) {
-    const auto more = log_->next(entry);
-    if (!more) return complain("the log cannot be read: " + more.error().message());
-    if (!*more) return;
-    if (entry.kind == flowlog::EntryKind::problem) complain("the log is damaged: " + entry.problem);
-    if (entry.kind == flowlog::EntryKind::gap) complain("the log has a gap");
-    if (entry.kind != flowlog::EntryKind::record) continue;
-    const flowlog::LogRecord& from = entry.record;
-    if (from.op == Op::define_key || from.op == Op::drop) continue;
-    if (raw(from.block.block()) != block_) continue;  // a fork's
-    const std::uint32_t key = from.has_key ? keys_.find(from.key) : KeySet::kNone;
-    if (key == KeySet::kNone) {
-      complain("the log has a record without one of our keys: \"" + from.key + "\" id " +
-               std::to_string(from.key_id) + ", worker " + std::to_string(from.lane.worker) + " " +
-               std::string(word(from.op)) + " version " + std::to_string(from.version));
-      continue;
-    }
-    Record record;
-    record.version = from.version;
-    record.key = key;
-    record.value_bytes = from.key_inline ? 0 : from.value_bytes;  // those of the key
-    record.outcome = from.outcome;
-    record.op = from.op;
-    records_ += from.count;
-    for (unsigned i = 0; i < from.count; ++i) {
-      log_records_[from.lane.worker].push_back(record);
-    }
-  }
+  return both;
 }
 
 void Oracle::match(unsigned slot, Life& life) {
   auto& records = log_records_[life.worker];
+  const JournalEntry* refused = nullptr;  // the first of those that were, just before
   for (const JournalEntry& entry : life.entries) {
+    if (was_refused_by_state(entry)) {
+      // What it evicted before is told from what the next one evicts by nothing.
+      if (refused == nullptr && !is_read(op_of(entry))) refused = &entry;
+      forget_refused(records, entry, Errc::gone);
+      forget_refused(records, entry, static_cast<Errc>(entry.outcome));
+      ++refused_by_state_;
+      continue;
+    }
     if (is_act(entry, Act::scanned) && entry.outcome != 0) {
+      // Another generation took over after it had shown some.
+      if (static_cast<Errc>(entry.outcome) == Errc::conflict) continue;
       complain("slot " + std::to_string(slot) +
                ": for_each failed: " + std::string(errc_name(static_cast<Errc>(entry.outcome))));
       continue;
@@ -229,17 +251,35 @@ void Oracle::match(unsigned slot, Life& life) {
       unrecorded(slot, life, entry);
       continue;
     }
-    forget_refused(records, entry);
+    take_side_records(slot, life, spanning(refused, entry), records);
+    refused = nullptr;
+    forget_refused(records, entry, Errc::gone);
     const Record* record = records.empty() ? nullptr : &records.front();
     match_one(slot, life, entry, record);
     if (record != nullptr) records.pop_front();
   }
+  if (refused != nullptr) take_side_records(slot, life, *refused, records);
   life.entries.clear();
   // Killed between a scan's record and the callback that would have told of it.
   if (life.is_over && records.size() == 1 && records.front().op == Op::for_each) {
     records.pop_front();
   }
   if (records.empty()) log_records_.erase(life.worker);
+}
+
+// What an operation took out to have room; it may have found none in the end, or died.
+void Oracle::take_evictions(unsigned slot, const Life& life, const JournalEntry& entry,
+                            std::deque<Record>& records) {
+  if (board_.at_limit == AtLimit::refuse || is_read(op_of(entry))) return;
+  while (!records.empty() && records.front().op == Op::evict) {
+    Done done = done_of(slot, life, entry, records.front());
+    done.op = Op::evict;
+    done.needs_expired = board_.at_limit == AtLimit::evict_expired;
+    history_[records.front().key].push_back(done);
+    ++evictions_;
+    if (done.was_cut_off) ++evictions_cut_off_;
+    records.pop_front();
+  }
 }
 
 void Oracle::unrecorded(unsigned slot, const Life& life, const JournalEntry& entry) {
@@ -273,9 +313,15 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
     if (record == nullptr) return;
     ++cut_off_done_;
   }
+  if (must_be_refused(entry)) {
+    return fault("answered " + outcome_name(entry.outcome) + ", recorded as " +
+                 outcome_name(record == nullptr ? 0 : record->outcome) +
+                 ", while the block was sealed or quarantined");
+  }
   if (record == nullptr) return fault("acknowledged, and the log has no record of it");
   if (record->op != op || record->key != entry.key) {
-    return fault("its record is of another operation: " + std::string(word(record->op)) + " " +
+    return fault("answered " + outcome_name(entry.outcome) +
+                 ", its record is of another operation: " + std::string(word(record->op)) + " " +
                  keys_.name(record->key));
   }
   const auto outcome = static_cast<Errc>(was_cut_off ? record->outcome : entry.outcome);
@@ -288,11 +334,15 @@ void Oracle::match_one(unsigned slot, const Life& life, const JournalEntry& entr
   if (!was_cut_off && entry.version != 0 && entry.version != record->version) {
     fault("its record has version " + std::to_string(record->version));
   }
-  if (entry.torn != 0) return fault("the bytes that it saw are no value that anybody writes");
+  // A page that was emptied under a visitor tells it so: what it was shown does not count.
+  const bool does_not_count = op == Op::visit && outcome == Errc::conflict;
+  if (entry.torn != 0 && !does_not_count)
+    return fault("the bytes that it saw are no value that anybody writes");
   add(slot, life, entry, *record);
 }
 
-void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record) {
+Done Oracle::done_of(unsigned slot, const Life& life, const JournalEntry& entry,
+                     const Record& record) {
   Done done;
   done.op = op_of(entry);
   done.start_ns = entry.start_ns;
@@ -312,47 +362,11 @@ void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, con
       !done.was_cut_off && is_read(done.op) && done.op != Op::contains && entry.outcome == 0;
   done.slot = slot;
   done.life = life.number;
-  history_[entry.key].push_back(done);
+  return done;
 }
 
-void Oracle::compare(const std::vector<FoundEntry>& entries) {
-  std::vector<bool> found(keys_.size());
-  for (const FoundEntry& entry : entries) {
-    const std::uint32_t key = keys_.find(entry.key);
-    if (key == KeySet::kNone) {
-      complain("the block has an entry that nobody made: \"" + entry.key + "\"");
-      continue;
-    }
-    if (found[key]) complain(entry.key + ": two entries");
-    found[key] = true;
-    const KeyState& state = states_[key];
-    std::uint64_t content = 0;
-    bool is_whole = entry.is_integer == keys_.is_counter(key);
-    if (entry.is_integer && entry.bytes.size() == 8) {
-      std::memcpy(&content, entry.bytes.data(), 8);
-    } else {
-      const auto read = content_of(std::as_bytes(std::span(entry.bytes)));
-      is_whole = is_whole && read.has_value();
-      content = read.value_or(0);
-    }
-    if (!is_whole) complain(entry.key + ": its bytes are no value that anybody writes");
-    if (!state.is_live || state.version != entry.version || state.content != content) {
-      complain(entry.key + ": the block has version " + std::to_string(entry.version) +
-               " content " + std::to_string(content) + ", it must be " +
-               (state.is_live ? "version " + std::to_string(state.version) + " content " +
-                                    std::to_string(state.content)
-                              : "erased since version " + std::to_string(state.version)));
-    }
-  }
-  for (std::uint32_t key = 0; key < keys_.size(); ++key) {
-    const KeyState& state = states_[key];
-    const bool may_be_left_behind =
-        state.may_be_left_behind && state.may_be_gone(platform::monotonic_coarse_ms());
-    if (state.is_live && !found[key] && !may_be_left_behind) {
-      complain(keys_.name(key) + ": version " + std::to_string(states_[key].version) +
-               " was acknowledged or logged, and the block has no entry: lost");
-    }
-  }
+void Oracle::add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record) {
+  history_[entry.key].push_back(done_of(slot, life, entry, record));
 }
 
 }  // namespace sessionblocks::torture

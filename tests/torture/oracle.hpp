@@ -6,7 +6,10 @@
 //  1. each journal against the records of its worker: one record for each operation, in order, with
 //     the same outcome and version; behind them at most one more, of the operation in which it
 //     died;
+//     Between them stand the evictions, each of the operation that found no room: changes of other
+//     keys, by that worker, while it lasted;
 //  2. each key's history against what may happen (history.hpp);
+//     Nothing was done to the block while it was sealed or quarantined;
 //  3. the entries that are in the block against the state in which each key must be by now.
 // What was cut off by a kill counts as done exactly if the log has its record.
 #pragma once
@@ -31,12 +34,22 @@ struct FoundEntry {
   std::uint64_t version = 0;
   bool is_integer = false;
   std::string bytes;
+  friend bool operator==(const FoundEntry&, const FoundEntry&) = default;
+};
+
+// The block was sealed, or quarantined, and is active again.
+struct Withheld {
+  bool from_readers = false;  // too
+  std::uint64_t start_ns = 0;
+  std::uint64_t from_ns = 0;  // surely from here
+  std::uint64_t until_ns = 0;
+  std::uint64_t end_ns = 0;  // surely not from here
 };
 
 class Oracle {
  public:
   // `logs_reads`: whether the block's audit level has records of reads; without them a read is
-  // judged when the call returned a version.
+  // judged when the call returned a version. What the block does when it is full is on the board.
   Oracle(Board& board, const KeySet& keys, std::string log_folder, bool logs_reads);
 
   // What workers and warden have written since the last time. Often: they wait when it is full.
@@ -48,6 +61,7 @@ class Oracle {
   void know_director(std::uint32_t worker, std::uint32_t block);
   void rolled_back(const RolledBack& event);
   void showed(Instant instant);
+  void withheld(const Withheld& withheld) { withheld_.push_back(withheld); }
   // Of every key, as it was judged last.
   [[nodiscard]] States states() const {
     return std::make_shared<const std::vector<KeyState>>(states_);
@@ -63,9 +77,12 @@ class Oracle {
   [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
   [[nodiscard]] std::uint64_t operations() const noexcept { return operations_; }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+  [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
+  [[nodiscard]] std::uint64_t evictions_cut_off() const noexcept { return evictions_cut_off_; }
   [[nodiscard]] std::uint64_t cut_off() const noexcept { return cut_off_; }
   [[nodiscard]] std::uint64_t cut_off_done() const noexcept { return cut_off_done_; }
   [[nodiscard]] std::uint64_t refused_for_memory() const noexcept { return refused_for_memory_; }
+  [[nodiscard]] std::uint64_t refused_by_state() const noexcept { return refused_by_state_; }
   [[nodiscard]] std::uint64_t violations() const noexcept { return violations_; }
   [[nodiscard]] const std::vector<std::string>& first_violations() const noexcept {
     return first_violations_;
@@ -92,10 +109,19 @@ class Oracle {
   void match(unsigned slot, Life& life);
   void unrecorded(unsigned slot, const Life& life, const JournalEntry& entry);
   void match_one(unsigned slot, const Life& life, const JournalEntry& entry, const Record* record);
+  [[nodiscard]] static Done done_of(unsigned slot, const Life& life, const JournalEntry& entry,
+                                    const Record& record);
   void add(unsigned slot, const Life& life, const JournalEntry& entry, const Record& record);
+  [[nodiscard]] bool was_refused_by_state(const JournalEntry& entry) const;
+  [[nodiscard]] bool must_be_refused(const JournalEntry& entry) const;
   void compare(const std::vector<FoundEntry>& entries);
   void match_director();
-  void forget_refused(std::deque<Record>& records, const JournalEntry& entry);
+  [[nodiscard]] static JournalEntry spanning(const JournalEntry* first, const JournalEntry& last);
+  void take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
+                         std::deque<Record>& records);
+  static void forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why);
+  void take_evictions(unsigned slot, const Life& life, const JournalEntry& entry,
+                      std::deque<Record>& records);
 
   Board& board_;
   const KeySet& keys_;
@@ -112,11 +138,15 @@ class Oracle {
   bool ever_rolled_back_ = false;
   std::set<std::uint32_t> named_;  // keys that the director's records of it name
   std::vector<Instant> instants_;
+  std::vector<Withheld> withheld_;  // since the last pause
+  std::uint64_t refused_by_state_ = 0;
   std::uint64_t brought_back_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t operations_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t cut_off_ = 0;
+  std::uint64_t evictions_ = 0;
+  std::uint64_t evictions_cut_off_ = 0;  // by who died before the room was used
   std::uint64_t cut_off_done_ = 0;
   std::uint64_t refused_for_memory_ = 0;
   std::uint64_t violations_ = 0;

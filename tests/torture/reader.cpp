@@ -86,8 +86,9 @@ void scan(Place& place) {
   };
   const auto shown = place.block.for_each(prefix, show);
   if (shown) return;
-  JournalEntry failed{};
-  failed.act = static_cast<std::uint8_t>(Act::scanned);
+  JournalEntry failed = note_of(Act::scanned, 0);
+  failed.start_ns = start_ns;
+  failed.start_ms = start_ms;
   failed.outcome = static_cast<std::uint16_t>(shown.error().code());
   place.recorder.add(failed);
 }

@@ -29,6 +29,7 @@ void check_fsck(const segment::BlockMemory& memory, Rest& rest) {
   }
   rest.pages = top;
   rest.free_pages = summary.pages[0];
+  rest.chained = summary.chained;
 }
 
 void check_owners(director::Registry& registry, const segment::BlockMemory& memory,
@@ -77,12 +78,20 @@ void list_entries(const segment::BlockMemory& memory, Rest& rest) {
   }
 }
 
+segment::BlockMemory memory_of(const director::BlockMemory& mapped) {
+  return {mapped.block.data(), mapped.block.size(), mapped.reserved.get(), mapped.populate};
+}
+
 }  // namespace
+
+void list_entries(director::StoredBlock& block, Rest& rest) {
+  const director::BlockMemory mapped = block.memory();
+  list_entries(memory_of(mapped), rest);
+}
 
 void look_at_block(director::Registry& registry, director::StoredBlock& block, Rest& rest) {
   const director::BlockMemory mapped = block.memory();
-  const segment::BlockMemory memory(mapped.block.data(), mapped.block.size(), mapped.reserved.get(),
-                                    mapped.populate);
+  const segment::BlockMemory memory = memory_of(mapped);
   const layout::TableWord table{memory.header().table.load()};
   rest.table_slots = table.slots();
   rest.table_id = table.id();

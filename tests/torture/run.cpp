@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "platform/clock.hpp"
+#include "refill.hpp"
 #include "roles.hpp"
 #include "warden.hpp"
 
@@ -22,6 +23,7 @@ constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr std::uint64_t kBetweenPausesNs = kNsPerS / 2;
 constexpr std::uint64_t kBetweenPausesOperations = 200'000;
 constexpr std::uint64_t kStuckNs = 60 * kNsPerS;
+constexpr std::uint32_t kCrowd = 3'000;    // keys of some 2 KiB each
 constexpr unsigned kStandsStill = 8;       // pauses
 constexpr std::uint64_t kCalmS = 4;        // without --seconds
 constexpr std::uint64_t kGapNs = 700'000;  // between two kills, without --seconds
@@ -33,6 +35,10 @@ Board* make_board() {
   return static_cast<Board*>(memory);
 }
 
+std::uint32_t crowd_of(const RunOptions& options) {
+  return options.system.at_limit == AtLimit::refuse ? 0 : kCrowd;
+}
+
 void set_text(char (&to)[256], const std::string& text) {
   if (text.size() >= sizeof to) throw std::runtime_error("too long: " + text);
   std::memcpy(to, text.c_str(), text.size() + 1);
@@ -41,10 +47,14 @@ void set_text(char (&to)[256], const std::string& text) {
 }  // namespace
 
 Run::Run(const RunOptions& options)
-    : options_(options), keys_(kWriters, options.keys_per_class), board_(make_board()) {
+    : options_(options),
+      keys_(kWriters, options.keys_per_class, crowd_of(options)),
+      board_(make_board()) {
   board_->seed = options.seed;
   board_->wanted_kills = options.kills;
   board_->keys_per_class = options.keys_per_class;
+  board_->crowd = crowd_of(options);
+  board_->at_limit = options.system.at_limit;
   board_->mean_gap_ns = kGapNs;
   if (options.seconds != 0 && options.kills != 0) {
     board_->mean_gap_ns = options.seconds * kNsPerS * 3 / 4 / options.kills;
@@ -63,6 +73,7 @@ Run::Run(const RunOptions& options)
   oracle_->know_director(system_->own_worker(), system_->block_id());
   generations_ =
       std::make_unique<GenerationMaker>(*system_, *oracle_, *checkpoints_, keys_, options.seed);
+  states_ = std::make_unique<StateChanger>(*system_, *oracle_, *checkpoints_, options.seed);
 }
 
 Run::~Run() {
@@ -112,6 +123,7 @@ void Run::work_until(std::uint64_t end_ns, std::uint64_t kills) {
       oracle_->take();
       checkpoints_->turn();
       if (options_.moves) generations_->turn();
+      if (options_.moves) states_->turn();
       now = platform::monotonic_ns();
       goes_on = now < end_ns && board_->kills.load() < kills;
       if (::waitpid(warden_, nullptr, WNOHANG) == warden_) {
@@ -184,8 +196,12 @@ void Run::end() {
   }
   if (!system_->has_only({})) oracle_->complain("a worker that ended is not reclaimed");
   look();
+  if (system_->evicts() && oracle_->evictions() == 0) {
+    oracle_->complain("nothing was evicted: the block was never full");
+  }
   checkpoints_->release_all();
   generations_->release_all();
+  if (options_.system.recovers) check_refill(*system_, keys_, *oracle_);
   for (const std::string& name : system_->stop()) oracle_->complain("left in /dev/shm: " + name);
 }
 

@@ -9,6 +9,7 @@
 #include "checkpoints.hpp"
 #include "generations.hpp"
 #include "oracle.hpp"
+#include "states.hpp"
 #include "system.hpp"
 
 namespace sessionblocks::torture {
@@ -18,7 +19,7 @@ struct RunOptions {
   std::uint64_t seconds = 0;  // the whole run; 0: as fast as the workers come up
   std::uint64_t seed = 1;
   std::uint32_t keys_per_class = 0;  // 0: the usual mix
-  bool moves = true;                 // rollbacks and forks
+  bool moves = true;                 // what the director does to the block besides checkpoints
   SystemOptions system;
   std::function<void(std::uint32_t key, const std::vector<Done>& done)> on_history;
 };
@@ -38,6 +39,7 @@ class Run {
   [[nodiscard]] const KeySet& keys() const { return keys_; }
   [[nodiscard]] const CheckpointTaker& checkpoints() const { return *checkpoints_; }
   [[nodiscard]] const GenerationMaker& generations() const { return *generations_; }
+  [[nodiscard]] const StateChanger& states() const { return *states_; }
   // p50, p99, p99.9 and the longest of the survivors' operations, with kills and without.
   [[nodiscard]] std::string latencies() const;
 
@@ -59,6 +61,7 @@ class Run {
   std::unique_ptr<Oracle> oracle_;
   std::unique_ptr<CheckpointTaker> checkpoints_;
   std::unique_ptr<GenerationMaker> generations_;
+  std::unique_ptr<StateChanger> states_;
   std::uint32_t pauses_ = 0;
   std::uint64_t begun_ns_ = 0;
   std::uint64_t told_ns_ = 0;

@@ -71,6 +71,7 @@ director::BlockRequest block_request(const SystemOptions& options, ScopeId owner
   }
   request.quota_bytes = options.quota_bytes;
   request.audit = options.audit;
+  request.at_limit = options.at_limit;
   request.permits = static_cast<std::uint32_t>(director::Permit::fork);
   return request;
 }
@@ -96,7 +97,8 @@ System::System(const SystemOptions& options) : folder_(fresh_folder()) {
   Result<BlockId> block;
   director_->call([&](director::Registry& registry) {
     segment_prefix_ = registry.options.paths.segment_prefix;
-    block = registry.create_block(block_request(options, registry.scopes.root().id));
+    request_ = block_request(options, registry.scopes.root().id);
+    block = registry.create_block(request_);
   });
   must(std::move(block));
 }
@@ -170,6 +172,44 @@ Result<void> System::roll_back(const std::string& checkpoint) {
   director_->call([&](director::Registry& registry) {
     auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
     done = registry.generations.roll_back(*block, checkpoint, "torture");
+  });
+  return done;
+}
+
+Result<void> System::compact() {
+  Result<void> done;
+  director_->call([&](director::Registry& registry) {
+    auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    const auto compacted = registry.generations.compact(*block, "torture");
+    if (!compacted) done = tl::unexpected(compacted.error());
+  });
+  return done;
+}
+
+Result<void> System::change(director::Transition what, Enforce by) {
+  Result<void> done;
+  director_->call([&](director::Registry& registry) {
+    auto* block = must(registry.visible_block(kBlockName, registry.scopes.root().id));
+    done = registry.states.change(*block, what, "torture", director::Enforcement{by});
+  });
+  return done;
+}
+
+std::vector<FoundEntry> System::entries() {
+  Rest rest;
+  director_->call([&](director::Registry& registry) {
+    list_entries(*must(registry.visible_block(kBlockName, registry.scopes.root().id)), rest);
+  });
+  return std::move(rest.entries);
+}
+
+Result<void> System::create_twin(const std::string& name) {
+  Result<void> done;
+  director_->call([&](director::Registry& registry) {
+    director::BlockRequest request = request_;
+    request.policy.name = name;
+    const auto made = registry.create_block(request);
+    if (!made) done = tl::unexpected(made.error());
   });
   return done;
 }

@@ -18,6 +18,7 @@ struct SystemOptions {
   std::uint64_t quota_bytes = std::uint64_t{8} << 20U;
   bool recovers = true;  // false: a dead worker is left as it is
   AuditLevel audit = AuditLevel::full;
+  AtLimit at_limit = AtLimit::refuse;
 };
 
 // What the driver sees of the block while nobody works.
@@ -29,6 +30,7 @@ struct Rest {
   std::uint64_t growing_from = 0;  // id of the table that the index grows out of; 0: none
   std::uint64_t pages = 0;         // ever used
   std::uint64_t free_pages = 0;
+  std::uint64_t chained = 0;  // versions that only a checkpoint needs
 };
 
 class System {
@@ -40,6 +42,8 @@ class System {
 
   [[nodiscard]] std::string socket() const { return director_->socket(); }
   [[nodiscard]] std::string token(const std::string& scope);
+  [[nodiscard]] bool evicts() const noexcept { return request_.at_limit != AtLimit::refuse; }
+  [[nodiscard]] std::uint64_t quota_bytes() const noexcept { return request_.quota_bytes; }
   [[nodiscard]] std::string log_folder() const { return folder_ / "log"; }
   // Whether the workers of the director are exactly these: every dead one is reclaimed.
   [[nodiscard]] bool has_only(const std::set<std::uint32_t>& workers);
@@ -52,6 +56,9 @@ class System {
   [[nodiscard]] Result<void> release_checkpoint(const std::string& name);
   // Back to a checkpoint, for all who have the block open.
   [[nodiscard]] Result<void> roll_back(const std::string& checkpoint);
+  [[nodiscard]] Result<void> compact();
+  [[nodiscard]] Result<void> change(director::Transition what, Enforce by);
+  [[nodiscard]] std::vector<FoundEntry> entries();
   // A fork as it is when nobody has opened it yet.
   struct Fork {
     BlockId id{};
@@ -63,12 +70,15 @@ class System {
   // Whose lane the log hears of the director's own changes by.
   [[nodiscard]] std::uint32_t own_worker();
   [[nodiscard]] std::uint32_t block_id();
+  // Another block with the same terms, nobody's yet.
+  [[nodiscard]] Result<void> create_twin(const std::string& name);
   // Ends the director. What is left in /dev/shm then.
   [[nodiscard]] std::vector<std::string> stop();
 
  private:
   void check_segments(director::Registry& registry, Rest& rest) const;
 
+  director::BlockRequest request_;
   std::filesystem::path folder_;
   std::string segment_prefix_;
   std::unique_ptr<director::Director> director_;

@@ -22,7 +22,9 @@ constexpr std::uint64_t kHotNs = 600'000;
 class Warden {
  public:
   explicit Warden(Board& board)
-      : board_(board), keys_(kWriters, board.keys_per_class), random_(mixed(board.seed)) {}
+      : board_(board),
+        keys_(kWriters, board.keys_per_class, board.crowd),
+        random_(mixed(board.seed)) {}
 
   void run() {
     ::prctl(PR_SET_TIMERSLACK, 1'000UL);  // ns; moments are to be random, not those of a clock
@@ -97,12 +99,12 @@ class Warden {
   void look_after_children() {
     for (unsigned slot = 0; slot < kSlots; ++slot) {
       if (!platform::pidfd_ended(children_[slot].pidfd.get())) continue;
-      reap(slot);
+      if (reap(slot) == LifeEnd::killed) board_.kills_by_director.fetch_add(1);
       start(slot);
     }
   }
 
-  void reap(unsigned slot) {
+  LifeEnd reap(unsigned slot) {
     const auto status = platform::reap(children_[slot].pidfd.get());
     LifeEnd how = LifeEnd::crashed;
     if (status && status->succeeded()) how = LifeEnd::in_order;
@@ -113,6 +115,7 @@ class Warden {
                    status ? status->text().c_str() : "an unknown status");
     }
     close_books(slot, how);
+    return how;
   }
 
   // Makes one worker hot when it is time, and strikes it (in calm: lets it be) a little later.

@@ -36,8 +36,14 @@ int live(Board& board, const KeySet& keys, unsigned slot) {
   Recorder recorder(board, slot);
   recorder.add(note_of(Act::attached, session->worker_id()));
   auto block = session->open(kBlockName);
+  while (!block && block.error() == Errc::quarantined && recorder.may_go_on()) {
+    nap(std::chrono::milliseconds(1));
+    block = session->open(kBlockName);
+  }
+  if (!block && block.error() == Errc::quarantined) return 0;
   if (!block) return fails(block.error(), kCannotOpen);
-  if (block->is_writable() != (part.grant == std::string_view("rw"))) return kOtherRights;
+  // Who opens it while it is sealed writes as soon as it no longer is.
+  if (block->is_writable() && part.grant != std::string_view("rw")) return kOtherRights;
   std::mt19937_64 random(seed_of(board, slot));
   Place place{board, keys, recorder, *block, random, role.number};
   part.run(place);

@@ -6,7 +6,8 @@
 namespace sessionblocks::torture {
 namespace {
 
-constexpr std::uint64_t kPassing = 200;         // passing keys that are there at a time
+constexpr std::uint64_t kPassing = 200;  // passing keys that are there at a time
+constexpr std::uint64_t kLongestCrowdTtlMs = 400;
 constexpr std::uint32_t kLongAppended = 8'000;  // bytes of a text from which on it is put anew
 
 class Writer {
@@ -14,6 +15,8 @@ class Writer {
   explicit Writer(Place& place) : place_(place) {}
 
   void act_once() {
+    const KeySet::Range crowd = place_.keys.all(KeyClass::crowd);
+    if (crowd.count != 0 && random(2) == 0) return on_crowd(any_of(crowd));
     const std::uint64_t dice = random(100);
     if (dice < 25) {
       on_text(any_of(place_.keys.all(KeyClass::shared_text)));
@@ -24,7 +27,7 @@ class Writer {
     } else if (dice < 67) {
       on_counter(any_of(place_.keys.own(KeyClass::private_counter, place_.number)));
     } else if (dice < 77) {
-      on_brief(any_of(place_.keys.all(KeyClass::expiring)));
+      on_brief(any_of(place_.keys.all(KeyClass::expiring)), 60);
     } else {
       pass_by();
     }
@@ -172,16 +175,22 @@ class Writer {
     if (!only_counts && dice < 83) return get_and_erase(key);
     read(key);
   }
-  void on_brief(std::uint32_t key) {
+  void on_brief(std::uint32_t key, std::uint64_t longest_ttl_ms) {
     if (key == KeySet::kNone) return;
     const std::uint64_t dice = random(100);
-    const auto ttl_ms = static_cast<std::uint32_t>(1 + random(60));
+    const auto ttl_ms = static_cast<std::uint32_t>(1 + random(longest_ttl_ms));
     if (dice < 30) return put(Op::put, key, any_size(), ttl_ms);
     if (dice < 45) return put(Op::add, key, any_size(), ttl_ms);
     if (dice < 55) return put(Op::replace, key, any_size(), ttl_ms);
     if (dice < 70) return touch(key, ttl_ms);
     if (dice < 80) return append(key);
     read(key);
+  }
+  // What may go when the block is full: whatever there is, or what has expired.
+  void on_crowd(std::uint32_t key) {
+    const bool all_may_go = place_.board.at_limit == AtLimit::evict_lru;
+    if (all_may_go && random(8) != 0) return on_text(key);
+    on_brief(key, kLongestCrowdTtlMs);
   }
   // Some hundred new keys, then their end: claimed slots, then tombstones, then a new table. Where
   // it is at outlives the writer, so that the next one ends what this one began.
