@@ -29,6 +29,15 @@ fs::path base_directory() {
   return "/tmp/sessionblocks-" + std::to_string(::geteuid());
 }
 
+bool has_only(const fs::path& folder, std::string_view name) {
+  std::error_code error;
+  std::size_t others = 0;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    others += entry.path().filename() == name ? 0U : 1U;
+  }
+  return !error && others == 0;
+}
+
 // A folder of ours, made when it is absent. lstat, not stat: a link could lead anywhere.
 Result<void> make_own_folder(const fs::path& folder, mode_t mode) {
   if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) {
@@ -95,10 +104,14 @@ void RuntimePaths::remove() const noexcept {
     std::error_code ignored;
     fs::remove_all(directory / "tmp", ignored);  // TMPDIRs of slots that a dead director started
     fs::remove_all(started(), ignored);
-    for (const fs::path& path :
-         {socket(), operator_key(), logs(), state() / "snapshots", state(), lock(), directory}) {
-      ::remove(path.c_str());  // a folder only when it is empty
+    // Folders only when they are empty.
+    for (const fs::path& path : {socket(), operator_key(), logs(), state() / "snapshots"}) {
+      ::remove(path.c_str());
     }
+    // A log that is kept elsewhere was signed with a key of this folder's: it ends with that.
+    const bool keeps_log = fs::exists(logs(), ignored) || fs::is_symlink(state(), ignored);
+    if (!keeps_log && has_only(state(), kLogKey)) ::remove((state() / kLogKey).c_str());
+    for (const fs::path& path : {state(), lock(), directory}) ::remove(path.c_str());
     if (directory.parent_path() == base_directory()) ::rmdir(directory.parent_path().c_str());
   } catch (...) {  // no memory for a path: the next start or sweep removes it
     return;

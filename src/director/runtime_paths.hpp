@@ -27,6 +27,9 @@
 
 namespace sessionblocks::director {
 
+// In the state folder: what signs the audit log (flowlog/signing_key.hpp).
+inline constexpr const char* kLogKey = "log.key";
+
 struct RuntimePaths {
   std::string system;
   std::filesystem::path directory;
@@ -52,7 +55,7 @@ struct RuntimePaths {
   // Makes the folder and its parents. denied: a folder on the way is another user's, or a link.
   [[nodiscard]] Result<void> make(mode_t mode) const;
   // Removes what a system in order leaves: socket, key and lock file, and the folders if empty.
-  // Logs and state stay when there are any.
+  // Logs and state stay when there are any. A key alone is none, when its log is kept elsewhere.
   void remove() const noexcept;
 };
 

@@ -31,6 +31,7 @@ void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
   const std::uint64_t waits_from = waits_for_table_from_ms_.load(std::memory_order_relaxed);
   const std::uint64_t until = now_ms < waits_from ? 0 : now_ms + kLongestWaitForTableMs;
   segment::Evictor& evictor = evictor_of(lane);
+  Naps naps;
   for (int round = 0; outcome.code == Errc::out_of_memory && round < kMostRounds;) {
     const Errc room = records(true) ? make_room(lane, cells) : Errc{};
     if (room != Errc{}) return static_cast<void>(outcome.code = room);
@@ -43,7 +44,7 @@ void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
       waits_for_table_from_ms_.store(now_ms + kWaitAgainAfterMs, std::memory_order_relaxed);
       break;
     }
-    if (waits_for_table) nap();
+    if (waits_for_table) naps.take_one();
     if (!waits_for_table) ++round;
     apply(writer_of(lane), key, mutation, record, now_ms, outcome);
   }

@@ -205,13 +205,14 @@ segment::WriterPlace BlockHandle::place_of(Lane& lane) noexcept {
 
 // Room in the ring for what an operation can write, by the block's policy when it is full.
 Errc BlockHandle::make_room(Lane& lane, std::uint64_t cells) {
+  Naps naps;
   while (true) {
     const Errc present = session_->lanes().make_ring_present(lane, cells);
     if (present != Errc{}) return present;
     if (lane.ring.has_room(cells)) return Errc{};
     if (on_full_ring_ == FullRing::fail) return Errc::audit_full;
     if (on_full_ring_ == FullRing::count) return Errc{};  // record_* counts it as lost
-    nap();
+    naps.take_one();
     // So that a block that ends does not keep its workers.
     if (check_state(false) != Errc{}) return check_state(false);
     if (!lane.ring.is_plausible()) return Errc::corrupt;  // of the lane, not of the block

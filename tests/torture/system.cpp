@@ -42,15 +42,16 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-director::MakeAuditSink log_into(const std::string& folder) {
-  return [folder](const director::SystemInstance& instance)
+director::MakeAuditSink log_into(const std::string& folder, bool evicts) {
+  return [folder, evicts](const director::SystemInstance& instance)
              -> Result<std::shared_ptr<director::AuditSink>> {
     flowlog::FlowLogConfig config;
     config.log.folder = folder;
     config.log.system = "torture";
     config.log.budget_bytes = std::uint64_t{256} << 20U;  // the oracle reads it as it grows
     // Soon full: names of keys that are in use must outlive those of all that came and went.
-    config.log.key_memory_bytes = std::uint64_t{4} << 20U;
+    // In a block that evicts a key is another one each time that it comes back.
+    config.log.key_memory_bytes = std::uint64_t{evicts ? 64U : 4U} << 20U;
     config.log.rotate_bytes = std::uint64_t{1} << 20U;
     auto sink = std::make_shared<flowlog::FlowLogSink>(std::move(config), nullptr);
     flowlog::Instance known{};
@@ -85,7 +86,7 @@ System::System(const SystemOptions& options) : folder_(fresh_folder()) {
   made.root = "torture";
   made.ring_records = kRingRecords;
   made.makes_scopes = true;
-  made.make_audit = log_into(log_folder());
+  made.make_audit = log_into(log_folder(), options.at_limit != AtLimit::refuse);
   if (!options.recovers) made.data_plane = std::make_shared<WithoutRecovery>();
   director_ = must(director::Director::start(std::move(made)));
   sigset_t all;

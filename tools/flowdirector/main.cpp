@@ -131,7 +131,7 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
     log.folder = logs;
     log.system = arguments.system;
     log.next = std::move(options.events);
-    log.key_file = state / "log.key";
+    log.key_file = state / director::kLogKey;
     auto made = director::make_logs(std::move(log));
     options.make_audit = std::move(made.make_audit);
     options.events = std::move(made.events);
