@@ -215,6 +215,25 @@ void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& ent
   }
 }
 
+void Oracle::forget_refused(std::deque<Record>& records, const JournalEntry& entry) {
+  forget_refused(records, entry, Errc::gone);
+  forget_refused(records, entry, static_cast<Errc>(entry.outcome));
+}
+
+// What was refused just before `entry` and had evicted: first that, then the refusal, if it is
+// told.
+void Oracle::take_refused(unsigned slot, const Life& life,
+                          std::vector<const JournalEntry*>& refused, const JournalEntry& entry,
+                          std::deque<Record>& records) {
+  const JournalEntry all = spanning(refused.empty() ? nullptr : refused.front(), entry);
+  take_side_records(slot, life, all, records);
+  for (const JournalEntry* one : refused) {
+    forget_refused(records, *one);
+    take_side_records(slot, life, all, records);
+  }
+  refused.clear();
+}
+
 // From the begin of the one, if there is any, to the end of the other.
 JournalEntry Oracle::spanning(const JournalEntry* first, const JournalEntry& last) {
   if (first == nullptr) return last;
@@ -230,13 +249,12 @@ JournalEntry Oracle::spanning(const JournalEntry* first, const JournalEntry& las
 
 void Oracle::match(unsigned slot, Life& life) {
   auto& records = log_records_[life.worker];
-  const JournalEntry* refused = nullptr;  // the first of those that were, just before
+  std::vector<const JournalEntry*> refused;  // just before, from the first write on
   for (const JournalEntry& entry : life.entries) {
     if (was_refused_by_state(entry)) {
       // What it evicted before is told from what the next one evicts by nothing.
-      if (refused == nullptr && !is_read(op_of(entry))) refused = &entry;
-      forget_refused(records, entry, Errc::gone);
-      forget_refused(records, entry, static_cast<Errc>(entry.outcome));
+      if (!refused.empty() || !is_read(op_of(entry))) refused.push_back(&entry);
+      forget_refused(records, entry);
       ++refused_by_state_;
       continue;
     }
@@ -251,14 +269,13 @@ void Oracle::match(unsigned slot, Life& life) {
       unrecorded(slot, life, entry);
       continue;
     }
-    take_side_records(slot, life, spanning(refused, entry), records);
-    refused = nullptr;
+    take_refused(slot, life, refused, entry, records);
     forget_refused(records, entry, Errc::gone);
     const Record* record = records.empty() ? nullptr : &records.front();
     match_one(slot, life, entry, record);
     if (record != nullptr) records.pop_front();
   }
-  if (refused != nullptr) take_side_records(slot, life, *refused, records);
+  if (!refused.empty()) take_refused(slot, life, refused, *refused.back(), records);
   life.entries.clear();
   // Killed between a scan's record and the callback that would have told of it.
   if (life.is_over && records.size() == 1 && records.front().op == Op::for_each) {

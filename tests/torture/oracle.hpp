@@ -120,6 +120,9 @@ class Oracle {
   void take_side_records(unsigned slot, const Life& life, const JournalEntry& entry,
                          std::deque<Record>& records);
   static void forget_refused(std::deque<Record>& records, const JournalEntry& entry, Errc why);
+  static void forget_refused(std::deque<Record>& records, const JournalEntry& entry);
+  void take_refused(unsigned slot, const Life& life, std::vector<const JournalEntry*>& refused,
+                    const JournalEntry& entry, std::deque<Record>& records);
   void take_evictions(unsigned slot, const Life& life, const JournalEntry& entry,
                       std::deque<Record>& records);
 
