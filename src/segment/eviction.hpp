@@ -9,10 +9,9 @@
 // slots into: a mover that saw the key frozen in the old table and absent in the new one would put
 // it back.
 //
-//   an evicting thread dies        left behind                        put right by
-//   before the swap                nothing                            -
-//   after it                       a node off its slot, no record     recovery frees, records,
-//   wakes
+//   an evicting thread dies    left behind                       put right by recovery
+//   before the swap            nothing                           -
+//   after it                   a node off its slot, no record    which frees, records, wakes
 //
 // Least recently used is approximate, as in Redis: the oldest of a sample go. Use is the last
 // write, in the node, or the last read, in the readers segment, by the key's hash: an entry that
