@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "core/ids.hpp"
+#include "director/audit_tap.hpp"
 #include "director/data_plane.hpp"
 
 namespace sessionblocks::director {
@@ -32,6 +33,8 @@ class AuditSink {
   // Whether a record of this open was taken since this was asked last. What is not known counts:
   // an answer of false must be true.
   virtual bool take_used(WorkerId /*worker*/, unsigned /*open*/) { return true; }
+  // Hears of records as they are taken. Before any worker is added; outlives the sink.
+  virtual void set_tap(AuditTap* /*tap*/) {}
   // Something that the director did and that belongs into the same log.
   virtual void note(std::string_view transition) = 0;
 };

@@ -96,6 +96,9 @@ struct StoredBlock {
   sessionblocks::BlockState state = sessionblocks::BlockState::active;
   bool is_suspect = false;               // somebody says that it is damaged; to be examined
   bool is_unfinished = false;            // housekeeping has more to do
+  bool is_denied_growth = false;         // by a guard: what it has reserved is all that it gets
+  std::uint64_t excess_bytes = 0;        // that its segments were longer than they are, so far
+  std::uint64_t mode_changes = 0;        // how often others changed their mode or owner, so far
   std::uint64_t activity = 0;            // its header as housekeeping saw it last
   std::shared_ptr<SegmentFile> segment;  // none: inherited
   std::shared_ptr<SegmentFile> readers;

@@ -92,6 +92,7 @@ void Director::Core::finish() {
   listener_watch_.end();
   listener_.reset();
   housekeeping_.end();
+  guarding_.end();
   // One that has not begun has nothing to keep: what it made of DataBlocks is in them.
   if (registry) is_directing_ ? registry->end_system() : registry->remove_all();
   // CRASH(stop.unlinked): files of a system that is over; the next director, sweep or clean removes
@@ -223,6 +224,30 @@ void Director::Core::housekeep() {
   const bool grew = registry->housekeep();
   nap_ = grew ? kShortest : std::min(nap_ * 2, kLongest);
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
+}
+
+void Director::Core::watch_over() {
+  const auto nap = guard->pass();
+  guarding_ = loop.after(nap, [this] { watch_over(); });
+}
+
+// Of a script's or a flow's. Without a suite nobody else ends a script's scope: its processes are
+// killed, then it goes with its blocks.
+Result<void> Director::Core::end_scope(ScopeId id, std::string_view why) {
+  const Scope* scope = registry->scopes.script_of(id);
+  if (scope == nullptr) return fail(Errc::invalid_argument, "the suite itself ends by a stop");
+  if (runner_) return runner_->end_scope(scope->id, why);
+  const ScopeId script = scope->id;
+  std::vector<platform::ProcessIdentity> processes;
+  for (const auto& [worker_id, worker] : registry->workers.all()) {
+    if (!worker.is_director && registry->scopes.is_at_or_below(worker.scope, script)) {
+      processes.push_back(worker.process);
+    }
+  }
+  const std::string text = "scope " + scope->path;
+  if (auto killed = registry->states.kill(processes, text); !killed) return killed;
+  for (const ScopeId below : registry->scopes.subtree(script)) registry->end_scope(below, why);
+  return {};
 }
 
 }  // namespace sessionblocks::director

@@ -42,6 +42,8 @@ struct DirectorOptions {
   std::shared_ptr<DataPlane> data_plane;   // none: the real one, src/segment
   MakeAuditSink make_audit;                // none: records are drained and dropped
   std::shared_ptr<EventSink> events;       // none: silent
+  MakeGuard make_guard;                    // none: nobody watches
+  GuardClock guard_clock;                  // none: the usual one
 };
 
 class Director {

@@ -26,6 +26,7 @@ class Director::Core {
   EventLoop loop;
   RuntimePaths paths;
   OperatorKey key;
+  std::unique_ptr<Guard> guard;  // outlives the registry, whose audit it hears
   std::unique_ptr<Registry> registry;
 
  private:
@@ -59,6 +60,8 @@ class Director::Core {
   void end_worker(WorkerId worker, std::string_view why);
   void send_unmap(const Worker& worker, unsigned open);
   void housekeep();
+  void watch_over();
+  [[nodiscard]] Result<void> end_scope(ScopeId scope, std::string_view why);
   void on_suite_done(SuiteOutcome outcome);
   void finish();
 
@@ -73,6 +76,7 @@ class Director::Core {
   std::set<std::shared_ptr<Client>> clients_;
   std::map<WorkerId, Attachment> attachments_;
   Timer housekeeping_;
+  Timer guarding_;
   std::chrono::milliseconds nap_{10};
   Outcome outcome_;
   bool is_stopping_ = false;

@@ -41,6 +41,10 @@ Result<void> Director::Core::start() {
   auto loaded = OperatorKey::load_or_create(paths.operator_key());
   if (!loaded) return tl::unexpected(loaded.error());
   key = *loaded;
+  if (options.make_guard) {
+    const auto rules = options.suite ? options.suite->guards : std::vector<GuardSpec>{};
+    guard = options.make_guard(rules, options.guard_clock);
+  }
   bool goes_on = false;
   if (auto taken = take_system(goes_on); !taken) return taken;
   context_.emplace(request_context());
@@ -54,6 +58,11 @@ Result<void> Director::Core::start() {
   // CRASH(start.scripts): all scripts run; adoption takes them over.
   SESSIONBLOCKS_CRASH("start.scripts");
   housekeeping_ = loop.after(nap_, [this] { housekeep(); });
+  if (guard) {
+    guard->begin(
+        {*registry, [this](ScopeId scope, std::string_view why) { return end_scope(scope, why); }});
+    watch_over();
+  }
   registry->say(EventKind::started, "director of system " + options.system,
                 "pid " + std::to_string(::getpid()) + ", socket " + paths.socket().native());
   return {};
@@ -135,6 +144,7 @@ RegistryOptions Director::Core::registry_options() const {
   made.data_plane = options.data_plane;
   made.make_audit = options.make_audit;
   made.events = options.events;
+  made.guard = guard.get();
   return made;
 }
 
@@ -184,14 +194,18 @@ RequestContext Director::Core::request_context() {
         return fail(Errc::invalid_argument, "end_scope: this system runs no suite");
       },
       .start_script = [this](const StartRequest& request) -> Result<std::string> {
-        if (runner_) return runner_->start_on_request(request);
-        return fail(Errc::unsupported, "start a script: this system runs no suite");
+        if (!runner_) return fail(Errc::unsupported, "start a script: this system runs no suite");
+        auto path = runner_->start_on_request(request);
+        const Scope* started = path ? registry->scopes.find(*path) : nullptr;
+        if (started != nullptr) registry->acted(Act::start_script, started->id);
+        return path;
       },
       .script_status =
           [this](const std::string& script, std::uint64_t number) {
             return runner_ ? runner_->status_of(script, number) : StartStatus{};
           },
-      .stop = [this] { loop.post([this] { begin_stop(); }); }};
+      .stop = [this] { loop.post([this] { begin_stop(); }); },
+      .guard = guard.get()};
 }
 
 Result<void> Director::Core::start_scripts(bool goes_on) {

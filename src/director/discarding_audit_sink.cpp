@@ -25,7 +25,12 @@ class DiscardingAuditSink final : public AuditSink {
     const std::lock_guard lock(mutex_);
     workers_[worker.id].memory = worker;
   }
-  void block_opened(WorkerId, unsigned, BlockId, Generation, std::string_view) override {}
+  void block_opened(WorkerId worker, unsigned open, BlockId block, Generation /*generation*/,
+                    std::string_view /*name*/) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = workers_.find(worker);
+    if (found != workers_.end() && open < layout::kOpens) found->second.opens.blocks[open] = block;
+  }
   void drain_fully(WorkerId worker) override {
     const std::lock_guard lock(mutex_);
     const auto found = workers_.find(worker);
@@ -47,16 +52,27 @@ class DiscardingAuditSink final : public AuditSink {
     return is_used;
   }
   void note(std::string_view /*transition*/) override {}
+  void set_tap(AuditTap* tap) override {
+    const std::lock_guard lock(mutex_);
+    tap_ = tap;
+  }
 
  private:
+  struct Opens final : OpenBlocks {
+    std::array<BlockId, layout::kOpens> blocks{};
+    [[nodiscard]] BlockId block_of(unsigned open) const noexcept override {
+      return open < blocks.size() ? blocks[open] : BlockId{};
+    }
+  };
   struct Watched {
+    Opens opens;
     WorkerMemory memory;
     std::bitset<layout::kOpens> used;  // by records since somebody asked
     bool is_asked_for = false;
   };
 
   // Whether there was anything.
-  static bool drain(Watched& watched) {
+  bool drain(Watched& watched) const {
     const WorkerMemory& memory = watched.memory;
     bool any = false;
     for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
@@ -66,7 +82,7 @@ class DiscardingAuditSink final : public AuditSink {
       const std::uint64_t written = head.ring_written.load(std::memory_order_acquire);
       const std::uint64_t drained = head.ring_drained.load(std::memory_order_relaxed);
       if (written == drained) continue;
-      if (watched.is_asked_for) look(watched, lane, drained, written);
+      if (watched.is_asked_for || tap_ != nullptr) look(watched, lane, drained, written);
       head.ring_drained.store(written, std::memory_order_release);
       any = true;
     }
@@ -75,7 +91,7 @@ class DiscardingAuditSink final : public AuditSink {
 
   // Every cell between was published. What an honest worker cannot have written says nothing, so
   // that everything may have been used.
-  static void look(Watched& watched, unsigned lane, std::uint64_t from, std::uint64_t written) {
+  void look(Watched& watched, unsigned lane, std::uint64_t from, std::uint64_t written) const {
     const WorkerMemory& memory = watched.memory;
     std::byte* const base = memory.segment.data() + layout::lane_at(lane, memory.ring_records);
     const AuditRingReader ring(*reinterpret_cast<layout::LaneHead*>(base),
@@ -97,6 +113,9 @@ class DiscardingAuditSink final : public AuditSink {
         const bool has_key = (record.flags & layout::kInlineKey) != 0;
         at += 1 + (has_key ? key_cells(record.value_bytes) : 0);
       }
+      if (tap_ != nullptr) {
+        tap_->drained(memory.id, std::span(cells).first(std::min(at, count)), watched.opens);
+      }
       from += at;
     }
   }
@@ -116,6 +135,7 @@ class DiscardingAuditSink final : public AuditSink {
   std::mutex mutex_;
   std::condition_variable_any waiting_;
   std::map<WorkerId, Watched> workers_;
+  AuditTap* tap_ = nullptr;
   std::jthread thread_;  // last: it ends before what it uses
 };
 

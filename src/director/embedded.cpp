@@ -46,6 +46,8 @@ Result<std::unique_ptr<EmbeddedDirector>> EmbeddedDirector::start(EmbeddedSetup 
   options.makes_scopes = true;
   options.make_audit = std::move(setup.make_audit);
   options.events = std::move(setup.events);
+  options.make_guard = std::move(setup.make_guard);
+  options.guard_clock = std::move(setup.guard_clock);
   auto director = Director::start(std::move(options));
   if (!director) return tl::unexpected(director.error());
   return std::unique_ptr<EmbeddedDirector>(new EmbeddedDirector(std::move(*director)));

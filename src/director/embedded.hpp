@@ -19,6 +19,8 @@ struct EmbeddedSetup {
   std::uint64_t budget_bytes = 0;  // of all blocks; 0: no bound
   MakeAuditSink make_audit;
   std::shared_ptr<EventSink> events;
+  MakeGuard make_guard;  // none: nobody watches
+  GuardClock guard_clock;
 };
 
 class EmbeddedDirector {

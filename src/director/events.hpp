@@ -45,6 +45,7 @@ enum class EventKind : std::uint8_t {
   revoked,      // rights on a block, from a scope
   granted,      // what was revoked, back
   compacted,    // a block
+  found,        // something that a rule of FlowGuard looks for
 };
 
 [[nodiscard]] std::string_view word(EventKind kind) noexcept;

@@ -36,11 +36,12 @@ Result<void> fill_in(RegistryOptions& options, const SegmentFile& control) {
   if (!options.events) options.events = std::make_shared<SilentEvents>();
   if (!options.make_audit) {
     options.audit = make_discarding_audit_sink();
-    return {};
+  } else {
+    auto audit = options.make_audit(instance_of(control));
+    if (!audit) return tl::unexpected(audit.error());
+    options.audit = std::move(*audit);
   }
-  auto audit = options.make_audit(instance_of(control));
-  if (!audit) return tl::unexpected(audit.error());
-  options.audit = std::move(*audit);
+  if (options.guard != nullptr) options.audit->set_tap(&options.guard->tap());
   return {};
 }
 
@@ -136,6 +137,11 @@ void Registry::announce(BlockId made, const BlockRequest& request) {
   options.audit->note("created block " + std::to_string(raw(made)) + " " + request.policy.name);
   say(EventKind::created, block.text(),
       std::string(sessionblocks::word(request.policy.kind)) + ", owner " + owner->path);
+  acted(request.policy.kind == BlockKind::forked ? Act::fork : Act::create, owner->id, made);
+}
+
+void Registry::acted(Act act, ScopeId scope, BlockId block) {
+  if (options.guard != nullptr) options.guard->acted(act, scope, block);
 }
 
 Result<void> Registry::create_missing(const std::vector<BlockRequest>& requests) {

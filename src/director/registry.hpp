@@ -172,6 +172,8 @@ class Registry {
   void remove_all();
 
   void say(EventKind kind, std::string subject, std::string detail = {});
+  // To whom it may concern: RegistryOptions::guard.
+  void acted(Act act, ScopeId scope, BlockId block = {});
   [[nodiscard]] Result<platform::UniqueFd> control_descriptor();
   [[nodiscard]] std::uint64_t control_bytes() const noexcept { return control_file_.bytes(); }
 
@@ -282,7 +284,8 @@ class Registry {
   // registry_housekeep.cpp
   bool look_after(StoredBlock& block);
   bool maintain(StoredBlock& block, Worker& own);
-  void cut_back(const SegmentFile& segment, const std::string& whose);
+  std::uint64_t cut_back(const SegmentFile& segment, const std::string& whose);
+  void restore_mode(StoredBlock& block);
 
   WorkerId own_worker_{};
   SegmentFile control_file_;

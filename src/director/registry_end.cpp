@@ -169,6 +169,7 @@ void Registry::recover(Worker& worker, const std::string& text) {
     say(EventKind::forged, text,
         std::to_string(report.refused) +
             " operations in flight that its blocks contradict; nothing was done for them");
+    if (options.guard != nullptr) options.guard->intent_forged(worker.id);
     for (const WorkerOpen& open : opens) {
       StoredBlock* block = blocks.find(open.memory.id);
       if (block != nullptr) block->is_suspect = true;

@@ -69,6 +69,7 @@ Result<ScopeId> Registry::enter_flow(const FlowEntry& entered, ScopeId parent,
   SESSIONBLOCKS_CRASH("flow.entered");
   options.audit->note("entered flow scope " + flow->path + ", " + worker_text(entered));
   say(EventKind::started, "scope " + flow->path, worker_text(entered) + " entered it");
+  acted(Act::enter_scope, id);
   return id;
 }
 

@@ -68,10 +68,11 @@ bool Registry::look_after(StoredBlock& block) {
   if (!block.is_maintained()) return busy;
   const std::uint64_t before = block.reserved_bytes();
   // Full: workers see the bound that stands and answer out_of_memory; asked again next time.
-  const bool is_reserved = blocks.reserve_ahead(block).has_value();
+  const bool is_reserved = block.is_denied_growth || blocks.reserve_ahead(block).has_value();
   busy = busy || block.reserved_bytes() != before;
-  cut_back(*block.segment, "block " + block.policy.name);
-  cut_back(*block.readers, "readers of block " + block.policy.name);
+  block.excess_bytes += cut_back(*block.segment, "block " + block.policy.name);
+  block.excess_bytes += cut_back(*block.readers, "readers of block " + block.policy.name);
+  restore_mode(block);
   if (Worker* own = own_lane()) busy = maintain(block, *own) || busy;
   block.is_unfinished = busy || !is_reserved;
   return busy;
@@ -79,10 +80,21 @@ bool Registry::look_after(StoredBlock& block) {
 
 // The kernel lets the holder of a read-write descriptor write past the end of the file. Nobody else
 // ever looks there, but it takes memory that no quota counts.
-void Registry::cut_back(const SegmentFile& segment, const std::string& whose) {
+std::uint64_t Registry::cut_back(const SegmentFile& segment, const std::string& whose) {
   const std::uint64_t bytes = segment.cut_back();
-  if (bytes == 0) return;
+  if (bytes == 0) return 0;
   say(EventKind::denied, whose, "its segment was " + std::to_string(bytes) + " bytes too long");
+  return bytes;
+}
+
+// A holder of a descriptor that has the owner's uid can let others in.
+void Registry::restore_mode(StoredBlock& block) {
+  for (const auto& segment : {block.segment, block.readers}) {
+    if (segment->has_own_mode()) continue;
+    static_cast<void>(segment->restore_mode());
+    ++block.mode_changes;
+    say(EventKind::denied, block.text(), "the mode of its segment was changed; it is put back");
+  }
 }
 
 // The block is open as 0 in our own worker segment while we work on it: that is what a successor

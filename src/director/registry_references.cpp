@@ -44,6 +44,7 @@ Result<std::string> Registry::share(Worker& worker, unsigned open, const Sharing
   const std::string block = blocks.find(reference->block)->text();
   options.audit->note("shared " + block + " as " + what);
   say(EventKind::shared, block, "as " + what);
+  acted(Act::share, worker.scope, reference->block);
   return key.text_of(*reference);
 }
 
@@ -130,6 +131,7 @@ Result<Opening> Registry::redeem(Worker& worker, std::string_view text, const Re
     auto opening = open_block(worker, **block, reference->rights,
                               {worker.scope, &*reference, reference->issuer});
     if (!opening && reference->is_single_use) references.unmark(reference->nonce);
+    if (opening) acted(Act::redeem, reference->issuer, reference->block);
     return opening;
   };
   auto opening = open_for();

@@ -8,6 +8,7 @@
 #include "director/audit_sink.hpp"
 #include "director/block_store.hpp"
 #include "director/events.hpp"
+#include "director/guard.hpp"
 #include "director/scope_tree.hpp"
 
 namespace sessionblocks::director {
@@ -22,6 +23,7 @@ struct RegistryOptions {
   MakeAuditSink make_audit;                   // none: records are drained and dropped
   std::shared_ptr<AuditSink> audit;           // made by the above, once the system is known
   std::shared_ptr<EventSink> events;          // none: silent
+  Guard* guard = nullptr;                     // none: nobody watches; outlives the registry
 };
 
 // A state that somebody asks for. What a block can be: src/director/README.md.

@@ -11,6 +11,7 @@ namespace sessionblocks::director {
 namespace {
 
 constexpr std::size_t kMaxOpBytes = 32;
+constexpr std::size_t kMaxNameBytes = 512;
 
 struct Request {
   std::string_view op;
@@ -56,6 +57,8 @@ constexpr std::array kRequests = {
     Request{"start_script", answer_start_script},
     Request{"script_status", answer_script_status},
     Request{"list", answer_list},
+    Request{"findings", answer_findings},
+    Request{"leaks", answer_leaks},
     Request{"act_as", answer_act_as},
     Request{"end_scope", answer_end_scope},
     Request{"stop", answer_stop},
@@ -67,14 +70,31 @@ std::string who_is(const Client& client) {
   return who;
 }
 
+Answer find_and_answer(RequestContext& context, Client& client, const Fields& fields,
+                       std::string_view op) {
+  for (const Request& known : kRequests) {
+    if (known.op == op) return known.answer(context, client, fields);
+  }
+  return fail(Errc::invalid_argument, "no request " + quote(op));
+}
+
+// What a worker asks is put before the guard, and what came of it is told.
 Answer dispatch(RequestContext& context, Client& client, const Message& request) {
   const Fields fields(request);
   const auto op = fields.text("op", kMaxOpBytes);
   if (!op) return tl::unexpected(op.error());
-  for (const Request& known : kRequests) {
-    if (known.op == *op) return known.answer(context, client, fields);
+  const Worker* const worker = context.registry.workers.find(client.worker);
+  if (context.guard == nullptr || worker == nullptr) {
+    return find_and_answer(context, client, fields, *op);
   }
-  return fail(Errc::invalid_argument, "no request " + quote(*op));
+  const auto name = fields.text_or("name", kMaxNameBytes, "");
+  const Asking asking{worker->id, worker->scope, *op, name ? std::string_view(*name) : ""};
+  if (auto admitted = context.guard->admit(asking); !admitted) {
+    return tl::unexpected(admitted.error());
+  }
+  Answer answered = find_and_answer(context, client, fields, *op);
+  context.guard->answered(asking, answered ? Errc{} : answered.error().code());
+  return answered;
 }
 
 Result<unsigned> open_index(Worker& worker, const Fields& fields) {

@@ -10,6 +10,7 @@
 //   request_references.cpp   share, redeem, check_reference
 //   request_scopes.cpp       enter_scope, leave_scope, start_script, script_status
 //   request_inspect.cpp      list
+//   request_guard.cpp        findings, leaks
 //   request_operate.cpp      act_as, end_scope, stop
 // src/session/PROTOCOL.md lists their fields.
 //
@@ -22,6 +23,7 @@
 
 #include "director/client.hpp"
 #include "director/fields.hpp"
+#include "director/guard.hpp"
 #include "director/operator_key.hpp"
 #include "director/registry.hpp"
 #include "director/start_records.hpp"
@@ -56,6 +58,7 @@ struct RequestContext {
   std::function<Result<std::string>(const StartRequest&)> start_script;
   std::function<StartStatus(const std::string& script, std::uint64_t number)> script_status;
   std::function<void()> stop;
+  Guard* guard = nullptr;  // none: nobody watches
 };
 
 // Never throws: memory that is missing is an error reply like any other.
@@ -101,6 +104,8 @@ Answer answer_leave_scope(RequestContext& context, Client& client, const Fields&
 Answer answer_start_script(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_script_status(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_list(RequestContext& context, Client& client, const Fields& fields);
+Answer answer_findings(RequestContext& context, Client& client, const Fields& fields);
+Answer answer_leaks(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_act_as(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_end_scope(RequestContext& context, Client& client, const Fields& fields);
 Answer answer_stop(RequestContext& context, Client& client, const Fields& fields);

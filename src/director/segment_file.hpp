@@ -42,6 +42,8 @@ class SegmentFile {
   // See SharedSegment.
   [[nodiscard]] Result<void> discard() const { return segment_.discard(); }
   [[nodiscard]] std::uint64_t cut_back() const noexcept { return segment_.cut_back(); }
+  [[nodiscard]] bool has_own_mode() const noexcept { return segment_.has_own_mode(); }
+  [[nodiscard]] bool restore_mode() const noexcept { return segment_.restore_mode(); }
   [[nodiscard]] std::span<std::byte> memory() const noexcept {
     return {mapping_.data(), static_cast<std::size_t>(mapping_.bytes())};
   }

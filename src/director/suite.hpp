@@ -136,6 +136,8 @@ struct GuardSpec {
   GuardAction action = GuardAction::log;
   std::int32_t priority = 0;  // higher acts first
   std::uint64_t for_ms = 0;   // how long it must hold before it acts
+  // Who is told, besides: a program with its arguments, or "unix:" and the path of a socket.
+  std::vector<std::string> notify;
   Places where;
 };
 

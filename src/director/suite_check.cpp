@@ -108,6 +108,22 @@ void check_head(SuiteChecker& checker) {
   }
 }
 
+void check_notify(SuiteChecker& checker, const GuardSpec& guard) {
+  constexpr std::string_view kSocket = "unix:";
+  if (guard.notify.empty()) return;
+  const std::string& first = guard.notify.front();
+  const bool is_socket = first.starts_with(kSocket);
+  const std::string_view path = std::string_view(first).substr(is_socket ? kSocket.size() : 0);
+  if (!path.starts_with('/')) {
+    checker.note(guard.where.at("notify"),
+                 "notify begins with the absolute path of a program, or with unix:/ and the path "
+                 "of a socket, not " +
+                     quote(first));
+  } else if (is_socket && guard.notify.size() > 1) {
+    checker.note(guard.where.at("notify"), "a socket takes no arguments");
+  }
+}
+
 void check_guards(SuiteChecker& checker) {
   std::map<std::string_view, const GuardSpec*> first;
   for (const GuardSpec& guard : checker.suite().guards) {
@@ -118,7 +134,11 @@ void check_guards(SuiteChecker& checker) {
     } else if (!guard.where.refused("when") &&
                guard.when.find_first_not_of(" \t\n") == std::string::npos) {
       checker.note(guard.where.at("when"), "when is empty; write an expression");
+    } else if (!guard.where.refused("when") && checker.machine().wrong_with_guard) {
+      const std::string wrong = checker.machine().wrong_with_guard(guard);
+      if (!wrong.empty()) checker.note(guard.where.at("when"), "when: " + wrong);
     }
+    check_notify(checker, guard);
   }
 }
 

@@ -2,9 +2,8 @@
 //
 // Checked: names; references to scripts and blocks; cycles of `from` and of `parent`; rights that
 // widen on their way down; settings that contradict each other; quotas against the machine;
-// commands, users and folders. Files are only looked at (their kind and mode), nothing is opened,
-// started or changed. Not checked: guard expressions (FlowGuard reads them), and that anything
-// stays as it was found.
+// commands, users and folders; conditions of guards. Files are only looked at (their kind and
+// mode), nothing is opened, started or changed. Not checked: that anything stays as it was found.
 //
 // A key that the reader had a problem with is not reported a second time for being empty.
 #pragma once
@@ -40,6 +39,8 @@ struct Machine {
   std::function<bool(const std::string&)> user_exists;  // empty: users are not checked
   // Whether the director's user may start a process as that one; empty: not checked.
   std::function<bool(const std::string&)> may_become;
+  // What is wrong with the condition of a guard, or its action; none: nobody reads them.
+  std::function<std::string(const GuardSpec&)> wrong_with_guard;
 };
 
 // All problems, in the order of the file; empty when the suite can run.

@@ -123,6 +123,7 @@ void read_guard(TableReader& table, GuardSpec& guard) {
   table.integer("priority", std::numeric_limits<std::int32_t>::min(),
                 std::numeric_limits<std::int32_t>::max(), guard.priority);
   table.duration_ms("for", guard.for_ms);
+  table.texts("notify", guard.notify);
 }
 
 // The tables [section.NAME], each handed to `read` with a fresh Spec that has its name and place.

@@ -37,7 +37,7 @@ director::Event event_of(const LogEvent& said) {
 bool is_warning(EventKind kind) noexcept {
   return kind == EventKind::denied || kind == EventKind::died || kind == EventKind::swept ||
          kind == EventKind::failed || kind == EventKind::timed_out ||
-         kind == EventKind::quarantined || kind == EventKind::forged;
+         kind == EventKind::quarantined || kind == EventKind::forged || kind == EventKind::found;
 }
 
 }  // namespace
@@ -62,7 +62,13 @@ Result<void> FlowLogSink::begin(const Instance& instance) {
   auto log = FlowLog::open(config_, std::move(said));
   if (!log) return tl::unexpected<Error>(std::move(log).error());
   log_ = std::move(*log);
+  log_->set_tap(tap_);
   return {};
+}
+
+void FlowLogSink::set_tap(director::AuditTap* tap) {
+  tap_ = tap;
+  if (log_) log_->set_tap(tap);
 }
 
 bool FlowLogSink::is_ready() {

@@ -32,6 +32,7 @@ class FlowLogSink final : public director::AuditSink {
   void worker_removed(WorkerId worker) override;
   bool take_used(WorkerId worker, unsigned open) override;
   void note(std::string_view transition) override;
+  void set_tap(director::AuditTap* tap) override;
 
  private:
   [[nodiscard]] bool is_ready();
@@ -39,6 +40,7 @@ class FlowLogSink final : public director::AuditSink {
 
   FlowLogConfig config_;
   std::shared_ptr<director::EventSink> events_;
+  director::AuditTap* tap_ = nullptr;
   std::unique_ptr<FlowLog> log_;
   bool has_failed_ = false;  // to open: said once
 };

@@ -279,6 +279,9 @@ void Drainer::report_forged(const Lane& lane, std::uint64_t at, std::string_view
   note.text = why;
   writer_->add_note(note);
   writer_->announce_progress();
+  if (auto* const tap = tap_.load(std::memory_order_acquire)) {
+    tap->forged(static_cast<WorkerId>(lane.ref().worker));
+  }
   if (events_) events_({LogEvent::Kind::lane_forged, lane.ref(), std::string(why)});
 }
 
@@ -291,7 +294,12 @@ void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
     if (spare_ == nullptr) spare_ = writer_->empty_batch();
     if (spare_ == nullptr) return;
     const Lane::Taken taken = lane->take(spare_->cells, now_ms);
+    auto* const tap = tap_.load(std::memory_order_acquire);
     if (taken.cells != 0) {
+      if (tap != nullptr) {
+        tap->drained(static_cast<WorkerId>(lane->ref().worker),
+                     std::span(spare_->cells).first(taken.cells), lane->opens());
+      }
       spare_->lane = lane;
       spare_->first = taken.first;
       spare_->count = taken.cells;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <chrono>
 #include <condition_variable>
@@ -20,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "director/audit_tap.hpp"
 #include "flowlog/lane.hpp"
 #include "flowlog/log_writer.hpp"
 #include "layout/worker.hpp"
@@ -61,6 +63,9 @@ class Drainer {
   // Operations of a worker that have no records, as the worker itself counted them.
   [[nodiscard]] std::vector<Note> counts_of(WorkerId worker) const;
 
+  // Before any worker is added.
+  void set_tap(director::AuditTap* tap) noexcept { tap_.store(tap, std::memory_order_release); }
+
   // Writer thread: LogFile::LearnKeys.
   void learn_ahead(KeyBook& keys);
 
@@ -97,6 +102,7 @@ class Drainer {
 
   LogWriter* writer_;
   LogEvents events_;
+  std::atomic<director::AuditTap*> tap_{nullptr};
   mutable std::mutex workers_lock_;
   std::map<WorkerId, Worker> workers_;         // under workers_lock_
   std::vector<std::shared_ptr<Lane>> kept_;    // of removed workers, under workers_lock_

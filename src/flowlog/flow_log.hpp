@@ -39,6 +39,8 @@ class FlowLog {
     return drainer_.take_used(worker, open);
   }
   void remove_worker(WorkerId worker);
+  // Hears of records as they are drained. Before any worker is added; outlives this.
+  void set_tap(director::AuditTap* tap) noexcept { drainer_.set_tap(tap); }
   // What the director did, in the same chain as the records.
   void note(std::string_view text);
 

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "director/audit_tap.hpp"
 #include "flowlog/key_book.hpp"
 #include "flowlog/log_record.hpp"
 #include "lockfree/audit_ring.hpp"
@@ -29,7 +30,7 @@ namespace sessionblocks::flowlog {
 // A director that adopts a worker adds it first and then names its open blocks, while the ring is
 // full of records that use them. So a worker's rings are held for a moment, and for a while longer
 // a record of an unknown block waits instead of being a forgery; settle() ends that.
-class OpenTable {
+class OpenTable final : public director::OpenBlocks {
  public:
   static constexpr std::uint64_t kHoldMs = 20;
   static constexpr std::uint64_t kPatienceMs = 1'000;
@@ -50,6 +51,10 @@ class OpenTable {
   [[nodiscard]] BlockRef get(unsigned open) const noexcept {
     if (open >= rows_.size()) return {};
     return {rows_[open].load(std::memory_order_acquire)};
+  }
+
+  [[nodiscard]] BlockId block_of(unsigned open) const noexcept override {
+    return get(open).block();
   }
 
   // That a record named it, since this was asked last.

@@ -100,11 +100,13 @@ static_assert(offsetof(LaneHead, ring_written) == 256 && offsetof(LaneHead, ring
 static_assert(offsetof(LaneHead, ring_drained) == 320 && offsetof(LaneHead, committed_op) == 328);
 static_assert(sizeof(LaneHead) <= kLaneHeadBytes);
 
-// Per open block: what audit levels "writes" and "counted" keep instead of records.
+// Per open block: what audit levels "writes" and "counted" keep instead of records, and at every
+// level what its state or the handle's rights refused.
 struct OpenCounters {
   std::atomic<std::uint64_t> reads;
   std::atomic<std::uint64_t> writes;
-  std::uint64_t zero[2];
+  std::atomic<std::uint64_t> refused;
+  std::uint64_t zero;
 };
 static_assert(sizeof(OpenCounters) * kMaxOpens == kLaneCounterBytes);
 

@@ -155,6 +155,12 @@ bool SharedSegment::restore_mode() const noexcept {
   return ::fchmod(fd(), kMode) == 0;
 }
 
+bool SharedSegment::has_own_mode() const noexcept {
+  struct stat status {};
+  if (::fstat(fd(), &status) != 0) return true;
+  return (status.st_mode & 07777) == kMode && status.st_uid == ::geteuid();
+}
+
 Result<Mapping> SharedSegment::map(Access access) const {
   return Mapping::from_fd(fd(), bytes_, access);
 }

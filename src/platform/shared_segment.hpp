@@ -76,6 +76,8 @@ class SharedSegment {
   // Any holder of a descriptor who has the owner's uid may have changed the mode, so that nobody
   // could open the file by its name any more. False: the system refused.
   [[nodiscard]] bool restore_mode() const noexcept;
+  // False: others changed its mode or its owner. True also when the system does not say.
+  [[nodiscard]] bool has_own_mode() const noexcept;
 
   [[nodiscard]] Result<SegmentStatus> status() const { return segment_status(fd()); }
   [[nodiscard]] Result<Mapping> map(Access access) const;

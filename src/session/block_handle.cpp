@@ -219,6 +219,17 @@ Errc BlockHandle::make_room(Lane& lane, std::uint64_t cells) {
   }
 }
 
+// What the block's state, or the rights that the handle has, forbid.
+void BlockHandle::count_refusal(Errc code) noexcept {
+  const bool is_refusal = code == Errc::sealed || code == Errc::read_only ||
+                          code == Errc::quarantined || code == Errc::wiped;
+  Errc none{};
+  Lane* const lane = is_refusal ? session_->lane(none) : nullptr;
+  if (lane == nullptr) return;
+  auto& refused = lane->counters[open_].refused;
+  refused.store(refused.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
   SessionState& session = *handle.session_;
   if (session.is_forked()) {
@@ -232,7 +243,7 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
   if (for_write && !handle.writable_) {
     const bool is_sealed = handle.may_gain_rights_ && handle.check_state(true) == Errc::sealed;
     code_ = is_sealed ? Errc::sealed : Errc::read_only;
-    return;
+    return handle.count_refusal(code_);
   }
   if (handle.is_corrupt_.load(std::memory_order_relaxed)) {
     code_ = handle.corrupt();
@@ -249,7 +260,10 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
   if (code_ == Errc{} && handle.records(for_write)) {
     code_ = handle.make_room(*lane, segment::Writer::cells_needed(key_bytes));
   }
-  if (code_ != Errc{}) return lane->leave();
+  if (code_ != Errc{}) {
+    handle.count_refusal(code_);
+    return lane->leave();
+  }
   lane_ = lane;
 }
 

@@ -162,6 +162,7 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   void write_by_evicting(Lane& lane, const segment::KeyView& key, const segment::Mutation& mutation,
                          bool record, std::uint64_t now_ms, segment::Outcome& outcome);
   void count_evicted(Lane& lane, std::size_t number) noexcept;
+  void count_refusal(Errc code) noexcept;
   void count_writes(Lane& lane, std::uint64_t number) noexcept {
     auto& writes = lane.counters[open_].writes;  // only this thread stores here
     writes.store(writes.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);

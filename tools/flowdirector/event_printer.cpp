@@ -18,6 +18,7 @@ spdlog::level::level_enum level_of(EventKind kind) {
     case EventKind::died:
     case EventKind::swept:
     case EventKind::forged:
+    case EventKind::found:
       return spdlog::level::warn;
     case EventKind::attached:
     case EventKind::opened:

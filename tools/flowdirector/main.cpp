@@ -13,6 +13,7 @@
 
 #include "core/units.hpp"
 #include "director/director.hpp"
+#include "director/guard.hpp"
 #include "director/logs.hpp"
 #include "director/suite_file.hpp"
 #include "event_printer.hpp"
@@ -40,6 +41,7 @@ struct Arguments {
   std::string state_directory;
   std::string memory;  // as it was typed; empty: what a director before had
   bool no_log = false;
+  bool no_guard = false;
   bool quiet = false;
   bool verbose = false;
   bool no_sandbox = false;
@@ -63,6 +65,7 @@ director::Machine this_machine(const director::RuntimePaths& paths, const fs::pa
     const auto user = platform::find_user(name);
     return ::geteuid() == 0 || (user && user->uid == ::geteuid());
   };
+  machine.wrong_with_guard = director::wrong_with_guard;
   return machine;
 }
 
@@ -143,6 +146,7 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   options.ends_with_suite = ends_with_suite;
   options.makes_scopes = !options.suite.has_value();
   options.handles_signals = true;
+  if (!arguments.no_guard) options.make_guard = director::make_guard;
   if (arguments.no_sandbox) options.confinement = director::Confinement::none;
   raise_descriptor_limit();
   const auto director = Director::start(std::move(options));
@@ -170,6 +174,7 @@ void add_options(CLI::App& command, Arguments& arguments) {
                      "folder for snapshots, their keys and DataBlocks, instead of state/ there");
   command.add_flag("--no-log", arguments.no_log, "keep neither");
   tools::add_log_options(command, arguments.log);
+  command.add_flag("--no-guard", arguments.no_guard, "do not look for leaks, misuse and damage");
   command.add_flag("-q,--quiet", arguments.quiet, "print failures only");
   command.add_flag("-v,--verbose", arguments.verbose, "print every attach and open");
   command.add_flag("--no-sandbox", arguments.no_sandbox, "start scripts without restrictions");

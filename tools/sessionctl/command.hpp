@@ -35,6 +35,7 @@ void add_start_command(CLI::App& app, Invocation& invocation);       // start
 void add_share_commands(CLI::App& app, Invocation& invocation);      // share, redeem
 void add_log_command(CLI::App& app, Invocation& invocation);         // log, log verify
 void add_check_commands(CLI::App& app, Invocation& invocation);      // stats, fsck
+void add_guard_commands(CLI::App& app, Invocation& invocation);      // findings, leaks, rules
 void add_memory_command(CLI::App& app, Invocation& invocation);      // memory
 void add_doctor_command(CLI::App& app, Invocation& invocation);      // doctor
 void add_clean_command(CLI::App& app, Invocation& invocation);       // clean

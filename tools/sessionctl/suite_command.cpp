@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "command.hpp"
+#include "director/guard.hpp"
 #include "director/suite_file.hpp"
 #include "layout/block.hpp"
 #include "platform/user.hpp"
@@ -22,6 +23,7 @@ director::Machine this_machine(const director::RuntimePaths& paths) {
   machine.user_exists = [](const std::string& name) {
     return platform::find_user(name).has_value();
   };
+  machine.wrong_with_guard = director::wrong_with_guard;
   return machine;
 }
 

@@ -1,0 +1,80 @@
+#include "flowguard/block_watch.hpp"
+
+#include <algorithm>
+
+#include "platform/clock.hpp"
+
+namespace sessionblocks::flowguard {
+namespace {
+
+constexpr double kMinute = 60;
+
+std::uint64_t age_of_oldest_checkpoint(const director::StoredBlock& block) {
+  if (block.checkpoints.empty()) return 0;
+  const std::uint64_t now_ms = platform::realtime_ns() / 1'000'000;
+  const std::uint64_t taken_ms = block.checkpoints.front().taken_ms;
+  return now_ms > taken_ms ? now_ms - taken_ms : 0;
+}
+
+}  // namespace
+
+std::uint64_t LeakWatch::look(double stale_bytes, std::uint64_t now_ms) noexcept {
+  if (stale_bytes > most_ * kGrown) {
+    if (most_ == 0) since_ms_ = now_ms;
+    most_ = stale_bytes;
+    grown_ms_ = now_ms;
+  }
+  if (stale_bytes < most_ * kShrunk || now_ms - grown_ms_ > kRestMs) {
+    most_ = stale_bytes;
+    since_ms_ = grown_ms_ = now_ms;
+  }
+  return stale_bytes == 0 ? 0 : now_ms - since_ms_;
+}
+
+Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& turn,
+                          const KeySample::Totals& keys, std::uint64_t used_bytes) {
+  reads_.add(static_cast<double>(turn.use.reads), turn.passed_s);
+  writes_.add(static_cast<double>(turn.use.writes), turn.passed_s);
+  refused_.add(static_cast<double>(turn.refused), turn.passed_s);
+  if (turn.use.reads + turn.use.writes != 0) used_ms_ = turn.now_ms;
+  Measures made;
+  made[Metric::used_bytes] = static_cast<double>(used_bytes);
+  made[Metric::fill] = static_cast<double>(used_bytes) /
+                       static_cast<double>(std::max<std::uint64_t>(block.quota_bytes, 1));
+  made[Metric::live_bytes] = keys.live_bytes;
+  made[Metric::stale_bytes] = keys.stale_bytes;
+  made[Metric::stale_share] = keys.live_bytes > 0 ? keys.stale_bytes / keys.live_bytes : 0;
+  made[Metric::leaking_ms] = static_cast<double>(leak_.look(keys.stale_bytes, turn.now_ms));
+  made[Metric::unread_entries] = keys.unread_entries;
+  made[Metric::unused_ms] = static_cast<double>(turn.now_ms - used_ms_);
+  made[Metric::reads_per_s] = reads_.per_s();
+  made[Metric::writes_per_s] = writes_.per_s();
+  made[Metric::refused_per_min] = refused_.per_s() * kMinute;
+  made[Metric::oldest_checkpoint_ms] = static_cast<double>(age_of_oldest_checkpoint(block));
+  made[Metric::unredeemed] = static_cast<double>(shared_ - std::min(shared_, redeemed_));
+  made[Metric::hazard_ms] = static_cast<double>(longest_hazard_ms_);
+  made[Metric::excess_bytes] = static_cast<double>(block.excess_bytes);
+  made[Metric::mode_changes] = static_cast<double>(block.mode_changes);
+  made[Metric::exposures] = static_cast<double>(exposures_);
+  return made;
+}
+
+std::map<WorkerId, std::uint64_t> BlockWatch::look_at_hazards(const director::StoredBlock& block,
+                                                              std::uint64_t now_ms) {
+  longest_hazard_ms_ = 0;
+  if (!block.readers || block.readers->memory().size() < sizeof(layout::ReadersSegment)) return {};
+  const auto& readers =
+      *reinterpret_cast<const layout::ReadersSegment*>(block.readers->memory().data());
+  auto held = hazards_.look(readers, now_ms);
+  for (const auto& [worker, ms] : held) longest_hazard_ms_ = std::max(longest_hazard_ms_, ms);
+  return held;
+}
+
+WorkerId BlockWatch::main_writer() const noexcept {
+  const auto most =
+      std::max_element(written_by_.begin(), written_by_.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == written_by_.end() ? WorkerId{} : most->first;
+}
+
+}  // namespace sessionblocks::flowguard

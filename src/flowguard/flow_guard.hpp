@@ -1,0 +1,61 @@
+// FlowGuard: looks at the whole system four times a second and does what its rules say.
+//
+// Runs in the director and never on a worker's path: what it looks at are control, counters, the
+// words of lanes and hazards, and records that were drained already (observer.hpp). Rules are
+// conditions on what is measured (metrics.hpp, condition.hpp); each thing found is a finding, an
+// event, and a note in the log.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "director/guard.hpp"
+#include "flowguard/actions.hpp"
+#include "flowguard/finding.hpp"
+#include "flowguard/fsck_turns.hpp"
+#include "flowguard/notifier.hpp"
+#include "flowguard/observer.hpp"
+#include "flowguard/rule_book.hpp"
+
+namespace sessionblocks::flowguard {
+
+class FlowGuard final : public director::Guard {
+ public:
+  static constexpr std::chrono::milliseconds kBetweenLooks{250};
+  // That many acts bring the next look forward: what is made fast is looked at sooner.
+  static constexpr unsigned kActsBeforeLook = 64;
+
+  FlowGuard(std::vector<Rule> rules, std::function<std::uint64_t()> clock)
+      : book_(std::move(rules)), clock_(std::move(clock)) {}
+
+  void begin(director::GuardHands hands) override;
+  [[nodiscard]] director::AuditTap& tap() noexcept override { return activity_; }
+  [[nodiscard]] Result<void> admit(const director::Asking& asking) override;
+  void answered(const director::Asking& asking, Errc code) override;
+  void acted(director::Act act, ScopeId scope, BlockId block) override;
+  void intent_forged(WorkerId worker) override { observer_.intent_forged(worker); }
+  [[nodiscard]] std::chrono::milliseconds pass() override;
+  [[nodiscard]] Message findings(std::uint64_t after, std::size_t most) const override {
+    return findings_.after(after, most);
+  }
+  [[nodiscard]] Message leaks() const override;
+
+ private:
+  void look();
+  void find(const RuleBook::Firing& firing, std::uint64_t now_ms);
+  [[nodiscard]] WorkerId doer_of(const Observed& observed) const;
+
+  RuleBook book_;
+  std::function<std::uint64_t()> clock_;
+  Activity activity_;
+  Observer observer_{activity_};
+  FsckTurns fsck_;
+  Findings findings_;
+  Notifier notifier_;
+  director::Registry* registry_ = nullptr;
+  std::optional<Actions> actions_;
+  std::vector<Observed> observed_;  // at the last look
+  unsigned acts_ = 0;               // since then
+};
+
+}  // namespace sessionblocks::flowguard

@@ -1,0 +1,138 @@
+// A session system inside the test, with a guard whose clock the test moves, and its findings.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <sessionblocks/sessionblocks.hpp>
+#include <string>
+#include <vector>
+
+#include "director/embedded.hpp"
+#include "director/guard.hpp"
+#include "director/suite.hpp"
+
+namespace sessionblocks::flowguard::testing {
+
+class Heard final : public director::EventSink {
+ public:
+  void on_event(const director::Event& event) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+  }
+  [[nodiscard]] std::vector<director::Event> of(director::EventKind kind) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<director::Event> found;
+    for (const auto& event : events_) {
+      if (event.kind == kind) found.push_back(event);
+    }
+    return found;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<director::Event> events_;
+};
+
+// Looks are made by the test, one for each step of the clock: what the guard sees at a time is then
+// what the test did before it.
+class SteppedGuard final : public director::Guard {
+ public:
+  explicit SteppedGuard(std::unique_ptr<director::Guard> real) : real_(std::move(real)) {}
+  void begin(director::GuardHands hands) override { real_->begin(std::move(hands)); }
+  director::AuditTap& tap() noexcept override { return real_->tap(); }
+  Result<void> admit(const director::Asking& asking) override { return real_->admit(asking); }
+  void answered(const director::Asking& asking, Errc code) override {
+    real_->answered(asking, code);
+  }
+  void acted(director::Act act, ScopeId scope, BlockId block) override {
+    real_->acted(act, scope, block);
+  }
+  void intent_forged(WorkerId worker) override { real_->intent_forged(worker); }
+  std::chrono::milliseconds pass() override { return std::chrono::hours(1); }
+  Message findings(std::uint64_t after, std::size_t most) const override {
+    return real_->findings(after, most);
+  }
+  Message leaks() const override { return real_->leaks(); }
+  void look() { static_cast<void>(real_->pass()); }
+
+ private:
+  std::unique_ptr<director::Guard> real_;
+};
+
+class GuardedSystem {
+ public:
+  explicit GuardedSystem(std::vector<director::GuardSpec> rules = {}) {
+    director::EmbeddedSetup setup;
+    setup.events = heard;
+    setup.guard_clock = [this] { return now_ms_.load(); };
+    setup.make_guard = [this, rules = std::move(rules)](const auto& /*of the suite*/, auto clock) {
+      auto made = std::make_unique<SteppedGuard>(director::make_guard(rules, std::move(clock)));
+      guard_ = made.get();
+      return made;
+    };
+    auto started = director::EmbeddedDirector::start(std::move(setup));
+    REQUIRE(started);
+    embedded_ = std::move(*started);
+    step(0);
+  }
+
+  [[nodiscard]] director::Director& director() { return embedded_->director(); }
+  [[nodiscard]] Session attach(const std::string& scope) {
+    const std::string path = "embedded/" + scope;
+    const auto token = director().token_for_scope(path);
+    REQUIRE(token);
+    AttachOptions options;
+    options.socket = director().socket();
+    options.scope = path;
+    options.token = *token;
+    auto session = Session::attach(std::move(options));
+    REQUIRE(session);
+    return std::move(*session);
+  }
+  // The clock goes on, all records are drained, and the guard looks.
+  void step(std::uint64_t ms) {
+    now_ms_ += ms;
+    director().call([this](director::Registry& registry) {
+      for (const auto& [id, worker] : registry.workers.all()) {
+        if (worker.segment) registry.options.audit->drain_fully(id);
+      }
+      guard_->look();
+    });
+  }
+  // Many steps, each after `work`.
+  void run(std::uint64_t ms, std::uint64_t step_ms, const std::function<void()>& work) {
+    for (std::uint64_t passed = 0; passed < ms; passed += step_ms) {
+      work();
+      step(step_ms);
+    }
+  }
+  [[nodiscard]] Message findings() {
+    Message rows;
+    director().call([&](director::Registry&) { rows = guard_->findings(0, 1'000); });
+    return rows;
+  }
+  [[nodiscard]] bool found(const std::string& rule) {
+    for (const Message& row : findings()) {
+      if (row["rule"] == rule) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] Message leaks() {
+    Message rows;
+    director().call([&](director::Registry&) { rows = guard_->leaks(); });
+    return rows;
+  }
+
+  std::shared_ptr<Heard> heard = std::make_shared<Heard>();
+
+ private:
+  std::atomic<std::uint64_t> now_ms_{1'000'000};
+  SteppedGuard* guard_ = nullptr;
+  std::unique_ptr<director::EmbeddedDirector> embedded_;
+};
+
+}  // namespace sessionblocks::flowguard::testing
