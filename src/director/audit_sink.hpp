@@ -16,6 +16,7 @@
 #include "core/ids.hpp"
 #include "director/audit_tap.hpp"
 #include "director/data_plane.hpp"
+#include "director/sensitive_keys.hpp"
 
 namespace sessionblocks::director {
 
@@ -27,6 +28,9 @@ class AuditSink {
   // From now on `open` in this worker's records stands for this block.
   virtual void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
                             std::string_view name) = 0;
+  // Before any record of the block is taken: how its keys are named. None: as they are. What the
+  // mask covers is named nowhere else.
+  virtual void block_masked(BlockId /*block*/, SharedMask /*mask*/) {}
   // Takes every record that the worker has published so far. It may live or be dead.
   virtual void drain_fully(WorkerId worker) = 0;
   virtual void worker_removed(WorkerId worker) = 0;

@@ -141,6 +141,7 @@ RegistryOptions Director::Core::registry_options() const {
   made.ring_records = options.suite ? options.suite->director.ring_records : options.ring_records;
   made.budget_bytes = options.budget_bytes;
   if (options.suite) made.budgets = budgets_of(*options.suite);
+  made.mask_key = mask_key_of(key);
   made.data_plane = options.data_plane;
   made.make_audit = options.make_audit;
   made.events = options.events;

@@ -89,6 +89,7 @@ Result<BlockId> Forks::fork(BlockId origin_id, BlockRequest request) {
   if (auto may = check_fork(*origin); !may) return tl::unexpected(may.error());
   if (auto fits = registry_.check_creation(request); !fits) return tl::unexpected(fits.error());
   request.origin = origin->id;
+  if (origin->mask) add_patterns(request.sensitive, origin->mask->patterns());
   std::string base;
   const auto id = registry_.blocks.create(request, [&](StoredBlock& fork) -> Result<void> {
     const auto taken = registry_.take_checkpoint(*origin, base_name(fork.id));
@@ -208,6 +209,10 @@ Result<void> Forks::merge(StoredBlock& fork, const MergePlan& plan, bool is_tria
   if (is_trial) return {};
   if (report.conflicts != 0) return fail(Errc::join_conflict, "join " + fork.text());
   StoredBlock& origin = *registry_.blocks.find(fork.origin);
+  // Before what it covers arrives there.
+  if (fork.mask && registry_.blocks.add_sensitive(origin, fork.mask->patterns())) {
+    registry_.options.audit->block_masked(origin.id, origin.mask);
+  }
   return registry_.generations.merge(origin, plan, base_name(fork.id), report);
 }
 

@@ -158,6 +158,7 @@ Result<Opening> Registry::open_block(Worker& worker, const StoredBlock& block, R
   opening.bytes = block.segment->bytes();
   opening.open = *open;
   opening.descriptor = std::move(*fd);
+  options.audit->block_masked(block.id, block.mask);
   options.audit->block_opened(worker.id, *open, block.id, block.generation, block.policy.name);
   // CRASH(open.logged): the same, and the log knows it.
   SESSIONBLOCKS_CRASH("open.logged");

@@ -49,6 +49,7 @@ snapshot::BlockDescription Registry::describe(const StoredBlock& block, std::uin
   if (owner != nullptr) made.owner = owner->path;
   made.quota_bytes = block.quota_bytes;
   made.permits = block.permits;
+  if (block.mask) made.sensitive = block.mask->patterns();
   made.instant = instant;
   made.taken_unix_ms = taken_unix_ms;
   return made;
@@ -61,6 +62,7 @@ BlockRequest request_of(const snapshot::BlockDescription& from, const RestoreReq
   made.quota_bytes = from.quota_bytes;
   made.audit = from.audit;
   made.permits = from.permits;
+  made.sensitive = from.sensitive;
   return made;
 }
 

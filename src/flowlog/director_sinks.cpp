@@ -102,6 +102,10 @@ void FlowLogSink::block_opened(WorkerId worker, unsigned open, BlockId block, Ge
   if (!opened) complain("open block", opened.error());
 }
 
+void FlowLogSink::block_masked(BlockId block, director::SharedMask mask) {
+  if (is_ready()) log_->mask_block(block, std::move(mask));
+}
+
 void FlowLogSink::drain_fully(WorkerId worker) {
   if (!is_ready()) return;
   auto drained = log_->drain_fully(worker);

@@ -28,6 +28,7 @@ class FlowLogSink final : public director::AuditSink {
   void worker_added(const director::WorkerMemory& worker, std::string_view scope) override;
   void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
                     std::string_view name) override;
+  void block_masked(BlockId block, director::SharedMask mask) override;
   void drain_fully(WorkerId worker) override;
   void worker_removed(WorkerId worker) override;
   bool take_used(WorkerId worker, unsigned open) override;

@@ -4,6 +4,7 @@ namespace sessionblocks::flowlog {
 
 FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
     : adopted_(file.state()),
+      masks_(file.keys().masks()),
       writer_(std::move(file), on_full_disk, events),
       drainer_(writer_, events) {
   writer_.start([this](KeyBook& keys) { drainer_.learn_ahead(keys); });

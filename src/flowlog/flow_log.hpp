@@ -31,6 +31,8 @@ class FlowLog {
   // goes on where the log ends; what `open` meant for it is known again.
   [[nodiscard]] Result<void> add_worker(WorkerId worker, std::span<std::byte> segment,
                                         std::uint64_t ring_records, std::string_view scope);
+  // Before an open of the block is named, or a worker is added whose ring may speak of it.
+  void mask_block(BlockId block, director::SharedMask mask) { masks_->set(block, std::move(mask)); }
   // Before the worker is told of it.
   [[nodiscard]] Result<void> open_block(WorkerId worker, unsigned open, BlockRef block,
                                         std::string_view name);
@@ -51,6 +53,7 @@ class FlowLog {
   FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events);
 
   LogState adopted_;  // as the log stood at open()
+  std::shared_ptr<KeyMasks> masks_;
   LogWriter writer_;
   Drainer drainer_;
   std::set<WorkerId> workers_;

@@ -103,7 +103,11 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
       key = std::as_bytes(batch.cells.subspan(at)).first(record.value_bytes);
       at += key_cells(record.value_bytes);
     }
-    encoder_.add(record, opens(record.open), key);
+    const BlockRef block = opens(record.open);
+    const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
+    const auto masked = key.empty() ? std::nullopt : keys_.masks()->mask(block, bytes);
+    if (masked) key = std::as_bytes(std::span(*masked));
+    encoder_.add(record, block, key);
   }
   encoder_.end();
   header.records = encoder_.records();
