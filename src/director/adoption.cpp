@@ -221,7 +221,12 @@ class Adopter {
       }
       const auto block =
           registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
-      if (block) registry_.say(EventKind::adopted, "block " + name);
+      if (block) {
+        Subject subject("block " + name);
+        subject.block = *block;
+        subject.generation = registry_.blocks.find(*block)->generation;
+        registry_.say(EventKind::adopted, std::move(subject));
+      }
       if (block) name_heir(*registry_.blocks.find(*block), declared);
     }
   }
@@ -275,7 +280,7 @@ class Adopter {
     Worker& adopted = registry_.workers.adopt(std::move(worker));
     if (adopted.segment) restore_opens(adopted);
     if (lives) {
-      registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
+      registry_.say(EventKind::adopted, {"worker " + std::to_string(raw(id)), id},
                     "pid " + std::to_string(adopted.process.pid));
     } else {
       // One that detached may live on.
