@@ -222,9 +222,12 @@ class Adopter {
       }
       const auto block =
           registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
-      if (block) registry_.say(EventKind::adopted, "block " + name);
       if (!block) continue;
       StoredBlock& adopted = *registry_.blocks.find(*block);
+      Subject subject("block " + name);
+      subject.block = *block;
+      subject.generation = adopted.generation;
+      registry_.say(EventKind::adopted, std::move(subject));
       name_heir(adopted, declared);
       if (declared != nullptr) registry_.blocks.add_sensitive(adopted, declared->sensitive);
       registry_.options.audit->block_masked(adopted.id, adopted.mask);
@@ -280,7 +283,7 @@ class Adopter {
     Worker& adopted = registry_.workers.adopt(std::move(worker));
     if (adopted.segment) restore_opens(adopted);
     if (lives) {
-      registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
+      registry_.say(EventKind::adopted, {"worker " + std::to_string(raw(id)), id},
                     "pid " + std::to_string(adopted.process.pid));
     } else {
       // One that detached may live on.

@@ -16,6 +16,7 @@
 #include "core/ids.hpp"
 #include "director/audit_tap.hpp"
 #include "director/data_plane.hpp"
+#include "director/events.hpp"
 #include "director/sensitive_keys.hpp"
 
 namespace sessionblocks::director {
@@ -39,8 +40,16 @@ class AuditSink {
   virtual bool take_used(WorkerId /*worker*/, unsigned /*open*/) { return true; }
   // Hears of records as they are taken. Before any worker is added; outlives the sink.
   virtual void set_tap(AuditTap* /*tap*/) {}
-  // Something that the director did and that belongs into the same log.
-  virtual void note(std::string_view transition) = 0;
+  // A line that belongs into the same log.
+  virtual void note(std::string_view text) = 0;
+
+  // What the director does (transitions.hpp). It is about to do what others may see before
+  // transition() says that it is done: if this director dies between the two, the log says so.
+  // Returns what transition() or withdraw() ends; 0: nothing is to be ended.
+  virtual std::uint64_t begin(const Event& /*event*/) { return 0; }
+  virtual void transition(const Event& event, std::uint64_t begun);
+  // It was not done.
+  virtual void withdraw(std::uint64_t /*begun*/) {}
 };
 
 // Of one session system, the same over restarts of its director: logs tell systems apart by it.

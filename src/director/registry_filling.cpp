@@ -32,6 +32,7 @@ Result<FillPlace> Registry::fill_place(const StoredBlock& block) {
 
 Result<BlockId> Registry::create_filled(const BlockRequest& request, const EntrySource& source) {
   if (auto fits = check_creation(request); !fits) return tl::unexpected(fits.error());
+  const auto begun = begin(EventKind::created, "block " + request.policy.name);
   const auto id = blocks.create(request, [&](StoredBlock& block) { return fill(block, source); });
   if (id) announce(*id, request);
   return id;

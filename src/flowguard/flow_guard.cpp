@@ -62,8 +62,13 @@ void FlowGuard::find(const RuleBook::Firing& firing, std::uint64_t now_ms) {
   finding.action = director::word(rule.action);
   finding.done = actions_->act(rule, observed, doer);
   const Finding& kept = findings_.add(std::move(finding));
-  registry_->say(director::EventKind::found, kept.what, text_of(kept));
-  registry_->options.audit->note("found: " + kept.what + ": " + text_of(kept));
+  director::Subject subject(kept.what, doer);
+  if (observed.kind == Kind::block) {
+    subject.block = static_cast<BlockId>(observed.id);
+    const auto* block = registry_->blocks.find(subject.block);
+    if (block != nullptr) subject.generation = block->generation;
+  }
+  registry_->say(director::EventKind::found, std::move(subject), text_of(kept));
   const std::string untold = notifier_.tell(rule.notify, row_of(kept).dump(), now_ms);
   if (!untold.empty()) {
     registry_->say(director::EventKind::failed, "notify of rule " + rule.name, untold);

@@ -211,6 +211,7 @@ Result<void> LogFile::commit() {
   staged_checkpoints_ = 0;
   has_content_ = has_content_ || std::exchange(stages_content_, false);
   committed_chain_ = chain_;
+  committed_transition_ = state_.next_transition;
   return {};
 }
 
