@@ -236,6 +236,8 @@ class Registry {
   std::function<void(const Worker&, unsigned open)> on_unmap;
 
   RegistryOptions options;
+  // What examining suspect blocks has taken of the event loop's time, so far.
+  std::uint64_t examined_ns = 0;
   Transitions transitions{options.events, options.audit};
 
  private:

@@ -1,5 +1,6 @@
 #include "flowguard/flow_guard.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "director/suite_words.hpp"
@@ -30,8 +31,11 @@ void FlowGuard::acted(director::Act act, ScopeId scope, BlockId block) {
 }
 
 std::chrono::milliseconds FlowGuard::pass() {
+  const auto begun = std::chrono::steady_clock::now();
   look();
-  return kBetweenLooks;
+  const auto took = std::chrono::steady_clock::now() - begun;
+  return std::max(kBetweenLooks,
+                  std::chrono::duration_cast<std::chrono::milliseconds>(took * kRests));
 }
 
 void FlowGuard::look() {
