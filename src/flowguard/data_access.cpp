@@ -24,6 +24,7 @@ std::optional<std::string> who_reads_only(Registry& registry, const StoredBlock&
                                           const StoredBlock& target) {
   if (source.id == target.id) return std::nullopt;
   for (const auto& [id, scope] : registry.scopes.all()) {
+    if (scope.kind == ScopeKind::suite) continue;
     if (registry.rights_through_any_name(target, id) == Rights::none) continue;
     if (registry.rights_through_any_name(source, id) == Rights::none) return scope.path;
   }

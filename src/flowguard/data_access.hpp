@@ -4,6 +4,8 @@
 // source: a scope that is there now, by ownership, grants, heirs or inheritance and what was
 // revoked of them; or a worker that redeemed a reference to the target. A reference that nobody
 // redeemed yet gives no access: what its redeemer writes or reads is judged when it did.
+//
+// The suite's own scope does not count: who attaches there is an operator, who may read everything.
 #pragma once
 
 #include <optional>

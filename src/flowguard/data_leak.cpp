@@ -90,7 +90,7 @@ class DataLeakDetector::Visit final : public EntryVisitor {
         now.push_back(key);
         continue;
       }
-      detector_->retire(gone->second);
+      detector_->retire(gone->second, {block_->id, key});
       watched_->secrets.erase(gone);
       --detector_->secrets_;
     }
@@ -133,7 +133,7 @@ std::string LeakFound::text() const {
 }
 
 DataLeakDetector::DataLeakDetector(std::size_t most_windows) : set_(most_windows) {
-  randombytes_buf(said_key_.data(), said_key_.size());
+  randombytes_buf(hash_key_.data(), hash_key_.size());
 }
 
 DataLeakDetector::~DataLeakDetector() = default;
@@ -149,6 +149,7 @@ LeakCounts DataLeakDetector::counts() const noexcept {
 
 std::vector<LeakFound> DataLeakDetector::pass(Registry& registry, std::uint64_t budget_us) {
   const std::uint64_t deadline_ns = platform::monotonic_ns() + budget_us * 1'000;
+  every_ = registry.blocks.mask_of({std::string(director::kEveryKey)});
   forget_gone(registry);
   drop_retired(platform::monotonic_coarse_ms());
   const bool has_sources =
@@ -178,10 +179,11 @@ void DataLeakDetector::forget_gone(Registry& registry) {
       continue;
     }
     for (auto& [key, secret] : at->second->secrets) {
+      const Origin origin{at->first, key};
       if (is_gone) {
-        for (const ValueId value : secret.values) drop(value);
+        for (const ValueId value : secret.values) drop(value, origin);
       } else {
-        retire(secret);
+        retire(secret, origin);
       }
       --secrets_;
     }
@@ -242,7 +244,7 @@ bool DataLeakDetector::walk_changed(Registry& registry, std::uint64_t deadline_n
         ++at;
         continue;
       }
-      retire(at->second);
+      retire(at->second, {order_[next_], at->first});
       --secrets_;
       at = watched->secrets.erase(at);
     }
@@ -277,7 +279,7 @@ void DataLeakDetector::learn(Watched& watched, const StoredBlock& block, const E
   if (known != watched.secrets.end()) {
     known->second.chunk = piece.chunk;
     if (known->second.version == piece.version) return;
-    retire(known->second);
+    retire(known->second, {block.id, shown});
   } else if (secrets_ >= kMostSecrets) {
     ++left_out_;
     return;
@@ -294,62 +296,95 @@ void DataLeakDetector::learn(Watched& watched, const StoredBlock& block, const E
   wants_all_ = true;
 }
 
+std::uint64_t DataLeakDetector::hash_of(std::span<const std::byte> bytes) const noexcept {
+  std::uint64_t hash = 0;
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash),
+                   reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                   hash_key_.data());
+  return hash;
+}
+
 ValueId DataLeakDetector::look_for(std::span<const std::byte> bytes, const Origin& origin) {
-  while (!retired_.empty() && set_.windows() + bytes.size() > set_.most_windows()) {
-    drop(retired_.front().value);
-    retired_.pop_front();
+  const Content content{hash_of(bytes), bytes.size()};
+  if (const auto known = by_content_.find(content); known != by_content_.end()) {
+    values_.at(known->second).origins.push_back(origin);
+    return known->second;
   }
+  while (!retired_.empty() && set_.windows() + bytes.size() > set_.most_windows()) drop_oldest();
   const ValueId value = set_.add(bytes);
-  origins_.insert_or_assign(value, origin);
+  by_content_.emplace(content, value);
+  values_.emplace(value, Value{content, {origin}});
   return value;
 }
 
-void DataLeakDetector::retire(Secret& secret) {
+void DataLeakDetector::retire(Secret& secret, const Origin& origin) {
   const std::uint64_t now_ms = platform::monotonic_coarse_ms();
-  for (const ValueId value : secret.values) retired_.push_back({value, now_ms});
+  for (const ValueId value : secret.values) retired_.push_back({value, origin, now_ms});
   secret.values.clear();
 }
 
-void DataLeakDetector::drop(ValueId value) {
+void DataLeakDetector::drop(ValueId value, const Origin& origin) {
+  const auto found = values_.find(value);
+  if (found == values_.end()) return;
+  auto& origins = found->second.origins;
+  if (const auto one = std::find(origins.begin(), origins.end(), origin); one != origins.end()) {
+    origins.erase(one);
+  }
+  if (!origins.empty()) return;
   set_.remove(value);
-  origins_.erase(value);
+  by_content_.erase(found->second.content);
+  values_.erase(found);
+}
+
+void DataLeakDetector::drop_oldest() {
+  const Retired oldest = std::move(retired_.front());
+  retired_.pop_front();
+  drop(oldest.value, oldest.origin);
 }
 
 void DataLeakDetector::drop_retired(std::uint64_t now_ms) {
   const auto is_due = [&](const Retired& one) { return now_ms - one.at_ms >= kKeptMs; };
   while (!retired_.empty() && (is_due(retired_.front()) || retired_.size() > kMostSecrets)) {
-    drop(retired_.front().value);
-    retired_.pop_front();
+    drop_oldest();
   }
 }
 
 void DataLeakDetector::report(Registry& registry, const StoredBlock& target,
                               const EntryPiece& piece, const Match& match, bool is_in_key) {
-  const auto origin = origins_.find(match.value);
-  if (origin == origins_.end() || origin->second.block == target.id) return;
-  const StoredBlock* const source = registry.blocks.find(origin->second.block);
-  if (source == nullptr) return;
-  auto reader = readers_.find({source->id, target.id});
+  const auto value = values_.find(match.value);
+  if (value == values_.end()) return;
+  const bool is_masked = is_in_key || (target.mask != nullptr && target.mask->covers(piece.key));
+  LeakFound found;
+  found.target = target.id;
+  found.target_key = is_masked ? every_->shown(piece.key) : std::string(piece.key);
+  found.version = piece.version;
+  found.is_in_key = is_in_key;
+  found.form = match.form;
+  found.is_whole = match.is_whole;
+  found.bytes = match.bytes;
+  found.writer = piece.writer;
+  for (const Origin& origin : value->second.origins) {
+    found.source = origin.block;
+    found.source_key = origin.key;
+    report(registry, target, found, piece.key);
+  }
+}
+
+void DataLeakDetector::report(Registry& registry, const StoredBlock& target, LeakFound found,
+                              std::string_view target_key) {
+  const StoredBlock* const source = registry.blocks.find(found.source);
+  if (source == nullptr || source->id == target.id) return;
+  const std::pair between(source->id, target.id);
+  auto reader = readers_.find(between);
   if (reader == readers_.end()) {
-    reader =
-        readers_
-            .emplace(std::pair(source->id, target.id), who_reads_only(registry, *source, target))
-            .first;
+    reader = readers_.emplace(between, who_reads_only(registry, *source, target)).first;
   }
   if (!reader->second) return;
-  LeakFound found{source->id,    origin->second.key, target.id,      {},
-                  piece.version, is_in_key,          match.form,     match.is_whole,
-                  match.bytes,   piece.writer,       *reader->second};
-  const director::SharedMask every = registry.blocks.mask_of({std::string(director::kEveryKey)});
-  const bool is_masked = is_in_key || (target.mask != nullptr && target.mask->covers(piece.key));
-  found.target_key = is_masked ? every->shown(piece.key) : std::string(piece.key);
+  found.reader = *reader->second;
   const std::string what = std::to_string(raw(found.source)) + " " + found.source_key + " " +
-                           std::to_string(raw(found.target)) + " " + every->shown(piece.key) + " " +
-                           std::to_string(found.version);
-  std::uint64_t hash = 0;
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash),
-                   reinterpret_cast<const unsigned char*>(what.data()), what.size(),
-                   said_key_.data());
+                           std::to_string(raw(found.target)) + " " + every_->shown(target_key) +
+                           " " + std::to_string(found.version);
+  const std::uint64_t hash = hash_of(bytes_of(what));
   if (!said_.insert(hash).second) return;
   said_order_.push_back(hash);
   if (said_order_.size() > kMostFindings) {

@@ -90,12 +90,20 @@ class DataLeakDetector {
     std::uint64_t chunk = 0;
     std::vector<ValueId> values;
   };
+  // An entry that has a value; equal values of several entries are one in the set.
   struct Origin {
     BlockId block{};
     std::string key;  // masked
+    friend bool operator==(const Origin&, const Origin&) = default;
+  };
+  using Content = std::array<std::uint64_t, 2>;  // keyed hash of a value, and its size
+  struct Value {
+    Content content{};
+    std::vector<Origin> origins;
   };
   struct Retired {
     ValueId value{};
+    Origin origin;
     std::uint64_t at_ms = 0;
   };
 
@@ -107,15 +115,20 @@ class DataLeakDetector {
   void walk_all(director::Registry& registry, std::uint64_t deadline_ns);
   void learn(Watched& watched, const director::StoredBlock& block, const EntryPiece& piece);
   [[nodiscard]] ValueId look_for(std::span<const std::byte> bytes, const Origin& origin);
-  void retire(Secret& secret);
-  void drop(ValueId value);
+  void retire(Secret& secret, const Origin& origin);
+  void drop(ValueId value, const Origin& origin);
+  void drop_oldest();
+  [[nodiscard]] std::uint64_t hash_of(std::span<const std::byte> bytes) const noexcept;
   void drop_retired(std::uint64_t now_ms);
   void report(director::Registry& registry, const director::StoredBlock& target,
               const EntryPiece& piece, const Match& match, bool is_in_key);
+  void report(director::Registry& registry, const director::StoredBlock& target, LeakFound found,
+              std::string_view target_key);
 
   FingerprintSet set_;
   std::map<BlockId, std::unique_ptr<Watched>> watched_;
-  std::unordered_map<ValueId, Origin> origins_;
+  std::unordered_map<ValueId, Value> values_;
+  std::map<Content, ValueId> by_content_;
   std::deque<Retired> retired_;
   std::vector<BlockId> order_;  // of the walk: those with sensitive keys first
   std::size_t next_ = 0;
@@ -126,7 +139,8 @@ class DataLeakDetector {
   std::map<std::pair<BlockId, BlockId>, std::optional<std::string>> readers_;  // of this pass
   std::set<std::uint64_t> said_;
   std::deque<std::uint64_t> said_order_;
-  std::array<unsigned char, 16> said_key_{};
+  std::array<unsigned char, 16> hash_key_{};
+  director::SharedMask every_;  // as the system names keys that it does not show
   std::vector<LeakFound> found_;
   std::size_t secrets_ = 0;
   std::uint64_t left_out_ = 0;

@@ -1,4 +1,3 @@
-#include "platform/core_dump.hpp"
 #include "platform/spawn.hpp"
 
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "platform/core_dump.hpp"
 #include "platform/os_error.hpp"
 #include "platform/process.hpp"
 

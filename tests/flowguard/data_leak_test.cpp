@@ -68,8 +68,9 @@ TEST_CASE("it names the worker that wrote it") {
   scene.create("board", kBoth);
   Session till = scene.attach("till");
   Session report = scene.attach("report");
+  Block board = open(till, "board");
   REQUIRE(open(till, "vault").put("token:1", kSecret));
-  REQUIRE(open(till, "board").put("note", kSecret));
+  REQUIRE(board.put("note", kSecret));
   const auto found = scene.passes();
   REQUIRE(found.size() == 1);
   CHECK(found.front().writer == static_cast<WorkerId>(till.worker_id()));
@@ -105,6 +106,24 @@ TEST_CASE("between two walks, the source may come after the target") {
   for (LeakFound& one : scene.pass()) found.push_back(std::move(one));
   REQUIRE(found.size() == 1);
   CHECK(found.front().target_key.starts_with(director::kMaskedPrefix));
+}
+
+TEST_CASE("a value that several blocks hold is found for the one whose access is narrower") {
+  LeakScene scene;
+  scene.create("mine", kBoth, {"token:*"});
+  const BlockId narrow = scene.create("narrow", kTill, {"token:*"});
+  scene.create("mine-too", kBoth, {"token:*"});
+  scene.create("board", kBoth);
+  Session till = scene.attach("till");
+  Session report = scene.attach("report");
+  REQUIRE(open(till, "mine").put("token:1", kSecret));
+  REQUIRE(open(till, "mine-too").put("token:1", kSecret));
+  REQUIRE(open(till, "board").put("note", kSecret));
+  CHECK(scene.passes().empty());
+  REQUIRE(open(till, "narrow").put("token:1", kSecret));
+  const auto found = scene.passes();
+  CHECK(found.size() == 3);
+  for (const LeakFound& one : found) CHECK(one.source == narrow);
 }
 
 TEST_CASE("what a pattern leaves open of a key is looked for, in keys and values") {
@@ -156,7 +175,8 @@ TEST_CASE("entries are found through growth of the index, large values through t
   Block board = open(till, "board");
   for (int i = 0; i < 5'000; ++i) REQUIRE(board.put("k" + std::to_string(i), i));
   for (int i = 0; i < 2'000; ++i) {
-    REQUIRE(vault.put("token:" + std::to_string(i), std::string(kSecret) + std::to_string(i)));
+    const std::string value = i == 77 ? std::string(kSecret) : "another " + std::to_string(i);
+    REQUIRE(vault.put("token:" + std::to_string(i), value));
     if (i == 1'000) CHECK(scene.passes().empty());
   }
   CHECK(scene.passes().empty());
@@ -245,8 +265,11 @@ TEST_CASE("private blocks, revocations and references count for who may read") {
     });
     return reads;
   };
+  const BlockId vault = scene.create("vault", kTill);
   CHECK_FALSE(reads_only(mine, mine_too));
+  CHECK_FALSE(reads_only(mine, vault));
   CHECK(reads_only(mine, others));
+  CHECK(reads_only(vault, board));
   CHECK(reads_only(mine, board));
   CHECK_FALSE(reads_only(board, mine));
   scene.call([&, id = board](director::Registry& registry) {
@@ -254,6 +277,7 @@ TEST_CASE("private blocks, revocations and references count for who may read") {
                                         {"embedded/report", Rights::none, {}}, "test"));
   });
   CHECK_FALSE(reads_only(mine, board));
+  CHECK_FALSE(reads_only(vault, board));
   ShareOptions options;
   options.audience = "embedded/report";
   const auto reference = till.share(my_other, options);
