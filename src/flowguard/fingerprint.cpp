@@ -113,7 +113,7 @@ ValueId FingerprintSet::add(std::span<const std::byte> value) {
     ++added.windows;
   }
   if (added.windows == 0) return id;
-  ++of_length_[length];
+  if (of_length_[length]++ == 0) note_lengths();
   values_.emplace(id, added);
   return id;
 }
@@ -122,10 +122,19 @@ void FingerprintSet::remove(ValueId value) {
   const auto found = values_.find(value);
   if (found == values_.end()) return;
   live_windows_ -= found->second.windows;
-  --of_length_[found->second.length];
+  const bool was_last = --of_length_[found->second.length] == 0;
   values_.erase(found);
+  if (was_last) note_lengths();
   // What is left of it is passed over until there is more of that than of the others.
   if (used_rows_ - live_windows_ > live_windows_ + kFewestRows) rebuild(rows_.size());
+}
+
+// The longest first: of two pieces that end in one place, that is the one to report.
+void FingerprintSet::note_lengths() noexcept {
+  length_count_ = 0;
+  for (std::size_t length = kWindowBytes; length >= kLeastBytes; --length) {
+    if (of_length_[length] != 0) lengths_[length_count_++] = static_cast<std::uint8_t>(length);
+  }
 }
 
 bool FingerprintSet::make_room() {
@@ -189,44 +198,42 @@ void RollingWindow::forget() noexcept {
 Match RollingWindow::push(const FingerprintSet& set, std::byte byte) noexcept {
   Match match;
   const std::size_t at = count_ % kWindowBytes;
+  const std::byte out_of_longest = last_[at];
+  last_[at] = last_[at + kWindowBytes] = byte;
+  const std::uint64_t in = set.table_[static_cast<std::uint8_t>(byte)];
   bool goes_on = false;
-  for (std::size_t length = kLeastBytes; length <= kWindowBytes; ++length) {
-    if (!set.has_length(length) && length != kWindowBytes) continue;
-    // Bytes before the stream began have no part in it.
-    const std::uint64_t in = set.table_[static_cast<std::uint8_t>(byte)];
+  for (const std::size_t length : set.lengths()) {
     std::uint64_t rolling = std::rotl(rolling_[length], 1) ^ in;
+    // Bytes before the stream began have no part in it.
     if (count_ >= length) {
-      const auto out = static_cast<std::uint8_t>(last_[(count_ - length) % kWindowBytes]);
-      rolling ^= std::rotl(set.table_[out], static_cast<int>(length));
+      const std::byte out =
+          length == kWindowBytes ? out_of_longest : last_[(count_ - length) % kWindowBytes];
+      rolling ^= std::rotl(set.table_[static_cast<std::uint8_t>(out)], static_cast<int>(length));
     }
     rolling_[length] = rolling;
-  }
-  last_[at] = last_[at + kWindowBytes] = byte;
-  ++count_;
-  for (std::size_t length = kWindowBytes; length >= kLeastBytes; --length) {
-    if (count_ < length || !set.has_length(length)) continue;
-    const std::uint32_t rolling = folded(rolling_[length]);
-    if (!set.may_have(rolling)) continue;
+    if (count_ + 1 < length || match.bytes != 0 || !set.may_have(folded(rolling))) continue;
     const std::span<const std::byte> window(&last_[at + kWindowBytes + 1 - length], length);
-    const ValueId found = set.find(rolling, window);
-    if (found == 0) continue;
-    const auto value = set.values_.find(found);
-    if (value->second.length != length) continue;
-    if (length == kWindowBytes) {
-      goes_on = true;
-      run_ = run_of_ == found ? run_ + 1 : 1;
-      run_of_ = found;
-      match = {found, Form::plain, length + run_ - 1, false};
-    } else {
-      match = {found, Form::plain, length, false};
-    }
-    match.is_whole = match.bytes >= value->second.bytes;
-    break;
+    match = match_of(set, folded(rolling), window);
+    goes_on = goes_on || (match.bytes != 0 && length == kWindowBytes);
   }
-  if (!goes_on) {
-    run_ = 0;
-    run_of_ = 0;
+  ++count_;
+  if (!goes_on) run_ = run_of_ = 0;
+  return match;
+}
+
+Match RollingWindow::match_of(const FingerprintSet& set, std::uint32_t rolling,
+                              std::span<const std::byte> window) noexcept {
+  const ValueId found = set.find(rolling, window);
+  if (found == 0) return {};
+  const auto& value = set.values_.at(found);
+  if (value.length != window.size()) return {};
+  Match match{found, Form::plain, window.size(), false};
+  if (window.size() == kWindowBytes) {
+    run_ = run_of_ == found ? run_ + 1 : 1;
+    run_of_ = found;
+    match.bytes += run_ - 1;
   }
+  match.is_whole = match.bytes >= value.bytes;
   return match;
 }
 

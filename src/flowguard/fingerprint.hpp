@@ -82,7 +82,10 @@ class FingerprintSet {
   // A value that has this window; 0: none.
   [[nodiscard]] ValueId find(std::uint32_t rolling,
                              std::span<const std::byte> window) const noexcept;
-  [[nodiscard]] bool has_length(std::size_t bytes) const noexcept { return of_length_[bytes] != 0; }
+  [[nodiscard]] std::span<const std::uint8_t> lengths() const noexcept {
+    return std::span(lengths_).first(length_count_);
+  }
+  void note_lengths() noexcept;
   [[nodiscard]] ValueId next_id();
   void insert(const Row& row) noexcept;
   void rebuild(std::size_t rows);
@@ -97,6 +100,8 @@ class FingerprintSet {
   std::uint32_t filter_mask_ = 0;
   std::unordered_map<ValueId, Value> values_;
   std::array<std::uint32_t, kWindowBytes + 1> of_length_{};  // live values by window length
+  std::array<std::uint8_t, kWindowBytes + 1 - kLeastBytes> lengths_{};  // those in use
+  std::size_t length_count_ = 0;
   std::size_t live_windows_ = 0;
   std::size_t used_rows_ = 0;  // with those of removed values
   ValueId last_id_ = 0;
@@ -126,6 +131,9 @@ class RollingWindow {
   Match push(const FingerprintSet& set, std::byte byte) noexcept;
 
  private:
+  [[nodiscard]] Match match_of(const FingerprintSet& set, std::uint32_t rolling,
+                               std::span<const std::byte> window) noexcept;
+
   std::array<std::byte, 2 * kWindowBytes>
       last_{};  // twice the same, so that windows are in one piece
   std::array<std::uint64_t, kWindowBytes + 1> rolling_{};  // by the window's length

@@ -25,6 +25,7 @@ constexpr const char* kWorker = R"sh(set -u
 test "$(./sessionctl get vault token:anna-QxT7sdP0)" = "Tr0ub4dor&3 horse battery staple" || exit 12
 ./sessionctl keys vault | grep -q anna || exit 13
 ./sessionctl put vault plain "known to all" || exit 14
+./sessionctl put vault filter "$(cat /proc/self/coredump_filter)" || exit 17
 ./sessionctl incr vault token:count 4711001 > /dev/null || exit 15
 ./sessionctl get vault token:anna-QxT7sdP0-none 2> /dev/null; test $? = 3 || exit 16
 sleep 1000
@@ -89,11 +90,11 @@ std::string contents(const fs::path& file) {
 void start(DirectedSystem& system) {
   system.write_file("clerk.sh", kWorker, true);
   fs::create_symlink(SESSIONCTL, system.folder() / "sessionctl");
-  system.start("serve", {"--log-dir", (system.runtime().parent_path() / "log").native(), "-v"});
+  system.start("serve", {"-v"});
   // Until the worker has said all.
   for (int i = 0; i < 100'000; ++i) {
     const auto dump = system.ctl({"dump", "vault", "-o", "json"});
-    if (dump.code == 0 && dump.json().size() == 3) return;
+    if (dump.code == 0 && dump.json().size() == 4) return;
   }
   FAIL("the worker did not finish");
 }
@@ -103,7 +104,6 @@ void start(DirectedSystem& system) {
 TEST_CASE("no output of the tools and no file of a run holds anything of a sensitive entry") {
   DirectedSystem system{kShop};
   start(system);
-  const auto log = [&] { return (system.runtime().parent_path() / "log").native(); };
   const std::vector<std::vector<std::string>> commands = {
       {"ls"},
       {"describe", "vault"},
@@ -173,23 +173,23 @@ TEST_CASE("no output of the tools and no file of a run holds anything of a sensi
   CHECK(diff.out.find(name) != std::string::npos);
   CHECK(shown_in(diff.out).empty());
   REQUIRE(system.ctl({"put", "vault", std::string(kKey), std::string(kValue)}).code == 0);
-  REQUIRE(system.ctl({"snapshot", "vault", "kept"}).code == 0);
+  REQUIRE(system.ctl({"snapshot", "create", "vault", "kept"}).code == 0);
   const Outcome of_file = system.ctl({"dump", "vault", "--snapshot", "kept"});
   CHECK(of_file.code == 0);
   CHECK(shown_in(of_file.out).empty());
   CHECK(of_file.out.find(name) != std::string::npos);
   REQUIRE(system.ctl({"snapshot", "restore", "kept", "--as", "back"}).code == 0);
   const Outcome back = system.ctl({"dump", "back", "-o", "json"});
-  CHECK(back.json().size() == 3);
+  CHECK(back.json().size() == 4);
   CHECK(shown_in(back.out).empty());
   REQUIRE(system.ctl({"elevate", "vault"}).code == 0);
   REQUIRE(system.ctl({"load", "vault", "--as", "loaded"}).code == 0);
   const Outcome loaded = system.ctl({"dump", "loaded", "-o", "json"});
-  CHECK(loaded.json().size() == 3);
+  CHECK(loaded.json().size() == 4);
   CHECK(shown_in(loaded.out).empty());
   REQUIRE(system.ctl({"compact", "vault"}).code == 0);
   CHECK(shown_in(system.ctl({"dump", "vault"}).out).empty());
-  for (const auto& file : fs::directory_iterator(log())) {
+  for (const auto& file : fs::recursive_directory_iterator(system.runtime() / "logs")) {
     CAPTURE(file.path().native());
     CHECK(shown_in(contents(file.path())).empty());
   }
@@ -223,10 +223,20 @@ TEST_CASE("sensitive keys are known again after a restart of the director, and w
   check();
   system.kill_director();
   check();
-  system.start("serve", {"--log-dir", (system.runtime().parent_path() / "log").native(), "-v"});
+  system.start("serve", {"-v"});
   check();
   REQUIRE(system.ctl({"put", "own", "pin-second-QxT7sdP0", std::string(kValue)}).code == 0);
   CHECK(shown_in(system.ctl({"log"}).out).empty());
   CHECK(system.ctl({"log"}).out.find("QxT7sdP0") == std::string::npos);
   CHECK(system.ctl({"create", "none", "--sensitive", ""}).code == 2);
+}
+
+TEST_CASE("a director's core dump holds no memory, a worker's what it held without one") {
+  DirectedSystem system{kShop};
+  start(system);
+  std::string pid;
+  REQUIRE(std::ifstream(system.runtime() / "lock") >> pid);
+  CHECK(std::stoul(contents("/proc/" + pid + "/coredump_filter"), nullptr, 16) == 0);
+  const std::string own = contents("/proc/self/coredump_filter");
+  CHECK(system.ctl({"get", "vault", "filter"}).out == own);
 }
