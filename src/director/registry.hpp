@@ -190,6 +190,9 @@ class Registry {
   // The best rights on a block that the worker has through any name, also in a flow block.
   [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
                                                               const Worker& worker);
+  // The same of one scope.
+  [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
+                                                              ScopeId scope);
   // What was not revoked from the scope.
   [[nodiscard]] sessionblocks::Rights rights_left(const StoredBlock& block, ScopeId scope) const {
     return director::rights_left(block.revocations, scope, scopes);
@@ -271,8 +274,6 @@ class Registry {
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
   void recover(Worker& worker, const Subject& subject);
   void forget_retired();
-  [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
-                                                              ScopeId scope);
   [[nodiscard]] Result<void> check_flow_limits(const Scope& parent, const FlowEntry& entered,
                                                std::string_view name) const;
   // registry_lifespan.cpp
