@@ -36,7 +36,7 @@ using namespace sessionblocks;
 
 constexpr unsigned kKeys = 1'000;
 constexpr unsigned kMaxWorkers = 64;
-constexpr unsigned kRound = 4'096;  // operations between two looks at the clock
+constexpr unsigned kRound = 4'096;       // operations between two looks at the clock
 constexpr unsigned kSpareSeconds = 600;  // for verifying
 
 struct Options {
@@ -46,6 +46,18 @@ struct Options {
   std::string folder = "flowlog-throughput";
 };
 
+// Of a thread: what it ran, and what it waited for a core.
+struct Spent {
+  double ran_s = 0;
+  double waited_s = 0;
+};
+
+Spent spent_by(const std::string& proc) {
+  Spent spent;
+  std::ifstream(proc + "/schedstat") >> spent.ran_s >> spent.waited_s;
+  return {spent.ran_s / 1e9, spent.waited_s / 1e9};
+}
+
 // What a worker and this program tell each other.
 struct Shared {
   std::atomic<std::uint32_t> go;
@@ -53,7 +65,7 @@ struct Shared {
     std::atomic<std::uint32_t> is_ready;
     std::uint64_t operations;
     std::uint64_t busy_ns;
-    std::uint64_t cpu_ns;
+    Spent spent;
   };
   PerWorker workers[kMaxWorkers];
 };
@@ -63,13 +75,6 @@ T must(Result<T> result, const char* what) {
   if (result) return std::move(*result);
   std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
   std::exit(1);
-}
-
-std::uint64_t cpu_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 std::string name_of(unsigned key) {
@@ -82,7 +87,7 @@ void read_all_the_time(Block& block, const Options& options, Shared::PerWorker& 
   for (unsigned i = 0; i < kKeys; ++i) keys.push_back(name_of(i));
   std::array<std::byte, 64> value{};
   std::uint64_t random = (number + 1) * 0x9E37'79B9'7F4A'7C15U;
-  const std::uint64_t cpu_before = cpu_ns();
+  const Spent before = spent_by("/proc/self");
   const std::uint64_t begun = platform::monotonic_ns();
   const std::uint64_t end = begun + std::uint64_t{options.seconds} * 1'000'000'000U;
   std::uint64_t now = begun;
@@ -96,7 +101,8 @@ void read_all_the_time(Block& block, const Options& options, Shared::PerWorker& 
     mine.operations += kRound;
   }
   mine.busy_ns = now - begun;
-  mine.cpu_ns = cpu_ns() - cpu_before;
+  const Spent after = spent_by("/proc/self");
+  mine.spent = {after.ran_s - before.ran_s, after.waited_s - before.waited_s};
 }
 
 // In a process of its own. Socket and token come through `from`.
@@ -140,21 +146,21 @@ Child start_worker(const Options& options, Shared& shared, unsigned number) {
 }
 
 // Of the director's threads, by their names.
-std::map<std::string, double> thread_seconds() {
-  std::map<std::string, double> seconds;
-  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+std::map<std::string, Spent> spent_by_threads() {
+  std::map<std::string, Spent> all;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream file(task.path() / "stat");
-    std::string line;
-    std::getline(file, line);
-    const std::string name = line.substr(line.find('(') + 1, line.rfind(')') - line.find('(') - 1);
-    double user = 0;
-    double system = 0;
-    std::sscanf(line.c_str() + line.rfind(')') + 1,
-                " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lf %lf", &user, &system);
-    seconds[name] += (user + system) / ticks;
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    const Spent spent = spent_by(task.path().native());
+    all[name].ran_s += spent.ran_s;
+    all[name].waited_s += spent.waited_s;
   }
-  return seconds;
+  return all;
+}
+
+void print(const char* who, Spent spent, double operations) {
+  std::printf("%-10s ran %6.2f s, %5.1f ns an operation; waited for a core %6.2f s\n", who,
+              spent.ran_s, spent.ran_s * 1e9 / operations, spent.waited_s);
 }
 
 std::unique_ptr<director::EmbeddedDirector> start_director(const Options& options) {
@@ -218,8 +224,8 @@ int main(int argc, char** argv) {
            1;
   }
   ::alarm(options.seconds + kSpareSeconds);
-  void* const memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 1;
   auto& shared = *new (memory) Shared();
   std::vector<Child> children;
@@ -241,7 +247,7 @@ int main(int argc, char** argv) {
       ::usleep(100);
     }
   }
-  const auto before = thread_seconds();
+  const auto before = spent_by_threads();
   const double bytes_before = all_bytes(options.folder);
   const std::uint64_t begun = platform::monotonic_ns();
   shared.go.store(1);
@@ -251,17 +257,18 @@ int main(int argc, char** argv) {
     ::waitpid(child.pid, &status, 0);
     if (status != 0) ++failed;
   }
-  auto cpu = thread_seconds();
+  auto spent = spent_by_threads();
   system.reset();  // all is in files now
   const double took_s = static_cast<double>(platform::monotonic_ns() - begun) / 1e9;
   std::uint64_t operations = 0;
   double per_s = 0;
-  double worker_cpu_s = 0;
+  Spent workers;
   for (unsigned i = 0; i < options.workers; ++i) {
     const Shared::PerWorker& one = shared.workers[i];
     operations += one.operations;
     per_s += static_cast<double>(one.operations) * 1e9 / static_cast<double>(one.busy_ns);
-    worker_cpu_s += static_cast<double>(one.cpu_ns) / 1e9;
+    workers.ran_s += one.spent.ran_s;
+    workers.waited_s += one.spent.waited_s;
   }
   const auto done = static_cast<double>(operations);
   const double bytes = all_bytes(options.folder) - bytes_before;
@@ -270,25 +277,24 @@ int main(int argc, char** argv) {
   std::printf("operations %.0f: %.2f M/s as the workers see it, %.2f M/s until all was in files\n",
               done, per_s / 1e6, done / took_s / 1e6);
   std::printf("bytes %.0f: %.3f an operation\n", bytes, bytes / done);
-  std::printf("CPU seconds: workers %.1f", worker_cpu_s);
-  for (const auto& [name, seconds] : cpu) {
-    const auto old = before.find(name);
-    const double spent = seconds - (old == before.end() ? 0 : old->second);
-    if (spent >= 0.05) std::printf(", %s %.1f", name.c_str(), spent);
+  print("workers", workers, done);
+  for (const char* name : {"log drain", "log write"}) {
+    const Spent old = before.contains(name) ? before.at(name) : Spent{};
+    print(name, {spent[name].ran_s - old.ran_s, spent[name].waited_s - old.waited_s}, done);
   }
-  std::printf("\n");
   std::fflush(stdout);
   const auto report = must(flowlog::verify(options.folder), "verify");
   // The puts that filled the block, definitions of keys included, are there too.
   const std::uint64_t others = report.operations - std::min(report.operations, operations);
   const bool has_all = failed == 0 && report.is_whole() && report.missing_cells == 0 &&
-                       report.operations >= operations && others <= 3 * kKeys * (options.workers + 1);
-  std::printf("%s\nrecords %llu, %.3f bytes a record; operations in the log that are not the "
-              "workers' gets: %llu\n%s\n",
-              report.text().c_str(), static_cast<unsigned long long>(report.records),
-              bytes / static_cast<double>(report.records),
-              static_cast<unsigned long long>(others),
-              has_all ? "nothing is lost" : "NOT ALL IS THERE");
+                       report.operations >= operations &&
+                       others <= 3 * kKeys * (options.workers + 1);
+  std::printf(
+      "%s\nrecords %llu, %.3f bytes a record; operations in the log that are not the "
+      "workers' gets: %llu\n%s\n",
+      report.text().c_str(), static_cast<unsigned long long>(report.records),
+      bytes / static_cast<double>(report.records), static_cast<unsigned long long>(others),
+      has_all ? "nothing is lost" : "NOT ALL IS THERE");
   std::error_code ignored;
   std::filesystem::remove_all(options.folder, ignored);
   return has_all ? 0 : 1;

@@ -35,8 +35,8 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 
 std::string_view word(NoteKind kind) noexcept {
   constexpr std::array<std::string_view, 12> kNames = {
-      "unknown", "event",     "worker_added",  "worker_removed", "opened",     "lane_forged",
-      "damage",  "counted",   "undrained",     "files_removed",  "transition", "interrupted"};
+      "unknown", "event",   "worker_added", "worker_removed", "opened",     "lane_forged",
+      "damage",  "counted", "undrained",    "files_removed",  "transition", "interrupted"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }

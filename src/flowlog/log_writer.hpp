@@ -110,10 +110,10 @@ class LogWriter {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable progress_;
-  std::deque<Note> notes_;  // under mutex_
-  std::uint64_t notes_added_ = 0;  // under mutex_
-  bool woken_ = false;      // under mutex_
-  bool stopping_ = false;   // under mutex_
+  std::deque<Note> notes_;          // under mutex_
+  std::uint64_t notes_added_ = 0;   // under mutex_
+  bool woken_ = false;              // under mutex_
+  bool stopping_ = false;           // under mutex_
   std::uint64_t staged_notes_ = 0;  // writer thread
   std::atomic<std::uint64_t> written_notes_{0};
   std::atomic<bool> refused_{false};

@@ -96,7 +96,8 @@ Said said_by_events(const DirectedSystem& system) {
 }
 
 std::string line_of(const nlohmann::json& note) {
-  std::string line = note.at("what").get<std::string>() + " " + note.at("subject").get<std::string>();
+  std::string line =
+      note.at("what").get<std::string>() + " " + note.at("subject").get<std::string>();
   const std::string text = note.value("text", "");
   return text.empty() ? line : line + ": " + text;
 }
@@ -182,7 +183,8 @@ TEST_CASE("directors and workers are killed: the log has each transition, and co
     CHECK(row.at("number") == ++number);
     if (note == "transition") ++noted[line_of(row)];
   }
-  for (const auto& [block, sum] : sums) UNSCOPED_INFO(block << " " << sum.first << " " << sum.second);
+  for (const auto& [block, sum] : sums)
+    UNSCOPED_INFO(block << " " << sum.first << " " << sum.second);
   CHECK(sums["noted"] == std::pair(3 * kReads, std::uint64_t{0}));
   CHECK(sums["counted"] == std::pair(3 * kReads, 3 * kWrites));
   CHECK(sums["lost"].first > 0);
