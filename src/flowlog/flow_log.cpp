@@ -79,12 +79,14 @@ Result<void> FlowLog::open_block(WorkerId worker, unsigned open, BlockRef block,
 void FlowLog::remove_worker(WorkerId worker) {
   if (workers_.erase(worker) == 0) return;
   (void)drainer_.drain_fully(worker);
-  for (Note& note : drainer_.counts_of(worker)) writer_.add_note(std::move(note));
+  for (Note& note : drainer_.take_counts(worker)) writer_.add_note(std::move(note));
   drainer_.remove_worker(worker);
   Note note;
   note.kind = NoteKind::worker_removed;
   note.worker = raw(worker);
   writer_.add_note(std::move(note));
+  // Its counters go with its memory.
+  writer_.await_notes();
 }
 
 void FlowLog::note(std::string_view text) {

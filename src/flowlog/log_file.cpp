@@ -96,6 +96,8 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
   mentioned_.clear();
   looked_for_keys_ = false;
   encoder_.begin(payload_, batch.cells[at].time_ms, *this);
+  std::uint16_t open = batch.cells[at].open;
+  BlockRef block = opens(open);
   while (at < batch.cells.size()) {
     const RingCell& record = batch.cells[at++];
     std::span<const std::byte> key;
@@ -103,7 +105,7 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
       key = std::as_bytes(batch.cells.subspan(at)).first(record.value_bytes);
       at += key_cells(record.value_bytes);
     }
-    const BlockRef block = opens(record.open);
+    if (record.open != open) block = opens(open = record.open);
     const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
     const auto masked = key.empty() ? std::nullopt : keys_.masks()->mask(block, bytes);
     if (masked) key = std::as_bytes(std::span(*masked));

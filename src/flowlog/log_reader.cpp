@@ -372,7 +372,8 @@ bool LogReader::take_note(Entry& entry) {
   if (is_transition(entry.note.kind)) {
     entry.record.unix_ms = entry.note.unix_ms;
     const bool follows = takes_any_note_ || entry.note.number == next_transition;
-    if (!follows) complain("transitions are missing before number " + std::to_string(entry.note.number));
+    if (!follows)
+      complain("transitions are missing before number " + std::to_string(entry.note.number));
   }
   const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
   if (!is_next) complain("notes are missing before note " + std::to_string(frame_.header.first));

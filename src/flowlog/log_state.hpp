@@ -33,8 +33,9 @@ enum class NoteKind : std::uint8_t {
   undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held
   files_removed = 9,   // number, second: the first and the last file that the disk budget took;
                        // text: the same for people
-  counted = 7,         // worker, block, number: reads, second: writes that have no records by the
-                       // audit level; block 0: number of operations lost to full rings
+  counted = 7,         // worker, open, block, number: reads, second: writes that have no records by
+                       // the audit level, beside what was said before; block 0 and kLostOpen:
+                       // number of operations lost to full rings
   transition = 10,     // what, subject, by, unix_ms, and worker and block where there is one;
                        // text: why; number: of the transition, they have no holes; second: refused
                        // requests that no note of their own says
@@ -72,12 +73,18 @@ struct LogIdentity {
   std::optional<PublicKey> signer;
 };
 
+inline constexpr std::uint16_t kLostOpen = UINT16_MAX;
+
 struct LogState {
   std::map<LaneRef, std::uint64_t> next;  // the first ring cell not yet in the log
   std::map<std::uint32_t, std::string> workers;
   std::map<std::pair<std::uint32_t, std::uint16_t>, BlockRef> opens;
   std::map<std::uint32_t, std::string> blocks;
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
+  // What `counted` notes have said of a worker's open, or of kLostOpen: reads and writes. So that
+  // nothing is said twice, also of a worker whose end a director did not live to finish.
+  std::map<std::pair<std::uint32_t, std::uint16_t>, std::pair<std::uint64_t, std::uint64_t>>
+      counted;
   std::uint64_t next_note = 0;
   std::uint64_t next_checkpoint = 1;
   std::uint64_t next_transition = 1;

@@ -1,5 +1,7 @@
 #include "flowlog/record_codec.hpp"
 
+#include <array>
+#include <bit>
 #include <cstring>
 
 namespace sessionblocks::flowlog {
@@ -27,7 +29,11 @@ std::byte* put_signed(std::byte* to, std::int64_t value) noexcept {
 }
 
 bool is_same(const RingCell& a, const RingCell& b) noexcept {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+  using Words = std::array<std::uint64_t, sizeof(RingCell) / 8>;
+  const auto left = std::bit_cast<Words>(a);
+  const auto right = std::bit_cast<Words>(b);
+  return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) |
+          (left[3] ^ right[3])) == 0;
 }
 
 }  // namespace
