@@ -64,6 +64,10 @@ struct BlockOptions {
   // them. An evicted entry is gone as an erased one is; the log has it as "evict", by the worker
   // that needed the room. While a checkpoint is held nothing is evicted.
   std::string at_limit = "refuse";
+  // The log keeps what every change made of its entry, encrypted with a key of the block that a
+  // wipe destroys: `sessionctl replay` rebuilds the block from it. Wants "persist" in permit, audit
+  // full or writes, and a system that keeps a log.
+  bool log_values = false;
 };
 
 // What is taken away from whom.

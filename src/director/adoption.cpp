@@ -223,6 +223,7 @@ class Adopter {
           registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
       if (block) registry_.say(EventKind::adopted, "block " + name);
       if (block) name_heir(*registry_.blocks.find(*block), declared);
+      if (block) registry_.keep_values_or_say(*registry_.blocks.find(*block));
     }
   }
 

@@ -96,6 +96,7 @@ void Registry::say(EventKind kind, std::string subject, std::string detail) {
 
 Result<void> Registry::check_creation(const BlockRequest& request) {
   if (auto free = check_name_free(request); !free) return free;
+  if (auto kept = check_values(request); !kept) return kept;
   return check_budgets(request);
 }
 
@@ -124,7 +125,7 @@ Result<BlockId> Registry::create_block(const BlockRequest& request) {
   }
   if (request.is_loaded) return create_loaded(request);
   if (auto fits = check_creation(request); !fits) return tl::unexpected(fits.error());
-  const auto id = blocks.create(request);
+  const auto id = blocks.create(request, [&](StoredBlock& block) { return keep_values(block); });
   if (id) announce(*id, request);
   return id;
 }
@@ -155,6 +156,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   StoredBlock* block = blocks.find(id);
   if (block == nullptr) return;
   const std::string text = block->text();
+  const bool logs_values = block->logs_values;
   blocks.begin_destroy(*block);
   forks.release_base(*block);
   forget_checkpoints(*block);
@@ -170,6 +172,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   if (retired && retired->segment) retired_.push_back(std::move(*retired));
   forget_retired();
   options.audit->note("destroyed " + text);
+  if (logs_values) options.audit->end_values(id);
   say(EventKind::destroyed, text, std::string(why));
 }
 

@@ -47,6 +47,7 @@ Result<director::BlockRequest> request_of(const BlockOptions& options) {
   request.full_ring = director::stored(*full_ring);
   request.enforce = director::stored(*enforce);
   request.at_limit = director::stored(*at_limit);
+  request.logs_values = options.log_values;
   request.quota_bytes = options.quota_bytes;
   request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
   request.ending.idle_ms = static_cast<std::uint64_t>(options.idle.count());

@@ -39,6 +39,10 @@ class FlowLog {
     return drainer_.take_used(worker, open);
   }
   void remove_worker(WorkerId worker);
+  // As director::AuditSink has them.
+  void keep_values(BlockRef block, std::string_view name, const snapshot::Key& key);
+  void drop_values(BlockId block);
+  void end_values(BlockId block);
   // What the director did, in the same chain as the records.
   void note(std::string_view text);
 
@@ -46,8 +50,10 @@ class FlowLog {
   [[nodiscard]] bool is_refused() const noexcept { return writer_.is_refused(); }
 
  private:
-  FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events);
+  FlowLog(LogFile file, std::shared_ptr<ValueKeys> value_keys, OnFullDisk on_full_disk,
+          LogEvents events);
 
+  std::shared_ptr<ValueKeys> value_keys_;
   LogState adopted_;  // as the log stood at open()
   LogWriter writer_;
   Drainer drainer_;

@@ -34,9 +34,10 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 }  // namespace
 
 std::string_view word(NoteKind kind) noexcept {
-  constexpr std::array<std::string_view, 10> kNames = {
-      "unknown",     "event",  "worker_added", "worker_removed", "opened",
-      "lane_forged", "damage", "counted",      "undrained",      "files_removed"};
+  constexpr std::array<std::string_view, 13> kNames = {
+      "unknown",     "event",          "worker_added", "worker_removed", "opened",
+      "lane_forged", "damage",         "counted",      "undrained",      "files_removed",
+      "values_kept", "values_dropped", "values_ended"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }
@@ -53,6 +54,14 @@ void LogState::apply(const Note& note) {
       opens[{note.worker, note.open}] = note.block;
       if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
       break;
+    case NoteKind::values_kept:
+      with_values[raw(note.block.block())] = raw(note.block.generation());
+      if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
+      break;
+    case NoteKind::values_dropped:
+    case NoteKind::values_ended:
+      with_values.erase(raw(note.block.block()));
+      break;
     default:
       break;
   }
@@ -65,6 +74,7 @@ void LogState::forget_removed() {
   std::erase_if(opens, [&](const auto& row) { return has_gone(row.first.first); });
   std::set<std::uint32_t> named;
   for (const auto& row : opens) named.insert(raw(row.second.block()));
+  for (const auto& row : with_values) named.insert(row.first);
   std::erase_if(blocks, [&](const auto& row) { return !named.contains(row.first); });
   removed.clear();
 }
@@ -146,6 +156,10 @@ void encode(ByteBuffer& out, const LogState& state) {
   });
   out.put_varint(state.next_note);
   out.put_varint(state.next_checkpoint);
+  encode_rows(out, state.with_values, [&](std::uint32_t block, std::uint32_t generation) {
+    out.put_varint(block);
+    out.put_varint(generation);
+  });
 }
 
 bool decode(std::span<const std::byte> payload, LogState& out) {
@@ -171,6 +185,11 @@ bool decode(std::span<const std::byte> payload, LogState& out) {
   });
   out.next_note = in.varint();
   out.next_checkpoint = in.varint();
+  if (in.at_end()) return !in.failed();  // of before there were logged values
+  decode_rows(in, [&] {
+    const std::uint32_t block = take_u32(in);
+    out.with_values[block] = take_u32(in);
+  });
   return !in.failed() && in.at_end();
 }
 

@@ -23,18 +23,22 @@ namespace sessionblocks::flowlog {
 using Instance = std::array<std::uint8_t, 16>;
 
 enum class NoteKind : std::uint8_t {
-  event = 1,           // text: what the director did, in its own words
-  worker_added = 2,    // worker; text: its scope
-  worker_removed = 3,  // worker: all that it wrote stands before this
-  opened = 4,          // worker, open, block; text: the block's name,
-                       // empty for one that has gone
-  lane_forged = 5,     // worker, lane, number: the cell from which on nothing was taken; text: why
-  damage = 6,          // text: what adoption found wrong in the file before
-  undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held
-  files_removed = 9,   // number, second: the first and the last file that the disk budget took;
-                       // text: the same for people
-  counted = 7,         // worker, block, number: reads, second: writes that have no records by the
-                       // audit level; block 0: number of operations lost to full rings
+  event = 1,            // text: what the director did, in its own words
+  worker_added = 2,     // worker; text: its scope
+  worker_removed = 3,   // worker: all that it wrote stands before this
+  opened = 4,           // worker, open, block; text: the block's name,
+                        // empty for one that has gone
+  lane_forged = 5,      // worker, lane, number: the cell from which on nothing was taken; text: why
+  damage = 6,           // text: what adoption found wrong in the file before
+  undrained = 8,        // worker, lane, number: cells that a removed worker's ring still held
+  files_removed = 9,    // number, second: the first and the last file that the disk budget took;
+                        // text: the same for people
+  values_kept = 10,     // block, the generation that it is from here on: its values are logged;
+                        // text: its name; number: 1, 0 when a later director says it again
+  values_dropped = 11,  // block: wiped; its key is gone, and with it all values logged of it
+  values_ended = 12,    // block: destroyed
+  counted = 7,          // worker, block, number: reads, second: writes that have no records by the
+                        // audit level; block 0: number of operations lost to full rings
 };
 [[nodiscard]] std::string_view word(NoteKind kind) noexcept;
 
@@ -65,6 +69,8 @@ struct LogState {
   std::map<std::uint32_t, std::string> workers;
   std::map<std::pair<std::uint32_t, std::uint16_t>, BlockRef> opens;
   std::map<std::uint32_t, std::string> blocks;
+  // Which generation each block is whose values are logged.
+  std::map<std::uint32_t, std::uint32_t> with_values;
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
   std::uint64_t next_note = 0;
   std::uint64_t next_checkpoint = 1;

@@ -185,6 +185,7 @@ Result<void> SessionState::create(const BlockOptions& options, FlowNumber flow) 
                      {"on_full_ring", options.on_full_ring},
                      {"enforce", options.enforce},
                      {"at_limit", options.at_limit},
+                     {"log_values", options.log_values ? 1 : 0},
                      {"permit", options.permit}};
   if (flow != kNoFlow) request["flow"] = flow;
   auto reply = client_.request(std::move(request));

@@ -42,6 +42,7 @@ TEST_CASE("a full suite file is read, block by block, in the order of the file")
   CHECK(cart.enforce == Enforce::swap);
   CHECK(cart.at_end == AtEnd::heir);
   CHECK(cart.at_limit == AtLimit::evict_lru);
+  CHECK(cart.log_values);
   CHECK(cart.heir == ScopeRef{ScopeKind::script, "report"});
   CHECK(cart.grants == RightsByScript{{"checkout", Rights::read_write}, {"report", Rights::read}});
   CHECK(cart.permit == Permits{true, true, true, true});
@@ -174,6 +175,7 @@ TEST_CASE("values of a wrong type, unit, range or word are named with their line
       {b + "at_start = @\"full\"\n", "at_start must be"},
       {b + "at_end = @\"keep\"\n", "at_end must be"},
       {b + "at_limit = @\"evict\"\n", "at_limit must be"},
+      {b + "log_values = @\"yes\"\n", "log_values must be a boolean, not a text"},
       {b + "heir = @1.5\n", "heir must be a text, not a float"},
       {b + "permit = @\"share\"\n", "permit must be an array, not a text"},
       {b + "permit = [\"share\", @\"forks\", @\"frok\"]\n", "did you mean 'fork'?"},
