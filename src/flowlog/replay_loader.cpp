@@ -165,7 +165,13 @@ Result<void> ReplayLoader::read(const Target& target) {
   auto reader = LogReader::open(folder_);
   if (!reader) return tl::unexpected(reader.error());
   if (auto ended = reader->end_here(); !ended) return ended;
-  reader->give_values(find_key_);
+  // Each key is looked for once, not for every frame.
+  std::map<snapshot::KeyId, Result<snapshot::Key>> known_keys;
+  reader->give_values([&](const snapshot::KeyId& id) {
+    const auto at = known_keys.find(id);
+    return at != known_keys.end() ? at->second
+                                  : known_keys.emplace(id, find_key_(id)).first->second;
+  });
   Entry entry;
   while (true) {
     const auto more = reader->next(entry);
