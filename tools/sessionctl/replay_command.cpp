@@ -296,13 +296,11 @@ Result<ExitCode> replay(const Options& options, const ReplayArguments& arguments
   const auto state = state_folder(options);
   if (!state) return tl::unexpected(state.error());
   const snapshot::KeyFile keys(state->keys().native());
+  if (const auto there = flowlog::LogReader::open(*folder); !there) {
+    return explain_log_error(*folder, there.error());
+  }
   auto loaded = Replay::load(*folder, arguments.block,
                              [&](const snapshot::KeyId& id) { return keys.find(id); });
-  const bool has_no_log = !loaded && loaded.error() == Errc::not_found &&
-                          loaded.error().context().starts_with("log files");
-  if (!loaded && (has_no_log || loaded.error() == Errc::denied)) {
-    return explain_log_error(*folder, loaded.error());
-  }
   if (!loaded) return tl::unexpected(loaded.error());
   for (const std::string& remark : loaded->remarks()) say(readable(remark));
   if (arguments.lists) {
