@@ -117,10 +117,10 @@ TEST_CASE("every value keeps its place for errors that are found later") {
   const BlockSpec& cart = suite.blocks[1];
   CHECK(cart.where.self == SourceLocation{14, 8});
   CHECK(cart.where.at("quota") == SourceLocation{17, 9});
-  CHECK(cart.where.at("grants.report") == SourceLocation{26, 29});
+  CHECK(cart.where.at("grants.report") == SourceLocation{27, 29});
   CHECK(cart.where.at("from") == cart.where.self);
-  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{54, 32});
-  CHECK(suite.guards[0].where.at("when") == SourceLocation{65, 8});
+  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{55, 32});
+  CHECK(suite.guards[0].where.at("when") == SourceLocation{66, 8});
 }
 
 TEST_CASE("what cannot be read is named with its line and column") {
