@@ -247,21 +247,21 @@ TEST_CASE("a ring's values are believed as far as they can be") {
   CHECK(forged(put, detail_of(std::string(1'000, 'v'))).find("cut short") != std::string::npos);
   layout::ValueDetail detail = detail_of("v");
   detail.type = 6;
-  CHECK_FALSE(forged(put, detail).empty());
+  CHECK(forged(put, detail, 3) == "a value of no known type");
   detail = detail_of("v");
   detail.logged_bytes = ~std::uint64_t{0};
   CHECK_FALSE(forged(put, detail).empty());
   detail = detail_of("v", std::uint64_t{1} << 41U);
-  CHECK_FALSE(forged(put, detail).empty());
+  CHECK(forged(put, detail, 3) == "a value of impossible size");
   CHECK(forged(put, detail_of("v"), 1).find("cut short") != std::string::npos);
   for (const Op op : {Op::get, Op::erase, Op::get_and_erase, Op::evict, Op::for_each}) {
     RingCell other = put;
     other.op = static_cast<std::uint8_t>(op);
-    CHECK_FALSE(forged(other, detail_of("v")).empty());
+    CHECK(forged(other, detail_of("v"), 3) == "a record of no change with a value");
   }
   RingCell failed = put;
   failed.outcome = 1;
-  CHECK_FALSE(forged(failed, detail_of("v")).empty());
+  CHECK_FALSE(forged(failed, detail_of("v"), 3).empty());
   // Its detail is not at hand yet: it waits, and says for how much.
   const CellCheck waiting = check_cells(std::span(&put, 1), 10, opens);
   CHECK(waiting.cells == 0);
