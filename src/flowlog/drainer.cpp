@@ -330,6 +330,10 @@ void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
     if (!taken.forged.empty()) {
       report_forged(*lane, taken.first + taken.cells, taken.forged);
     }
+    if (taken.cells == 0 && taken.wanted > spare_->cells.size()) {
+      spare_->cells.resize(static_cast<std::size_t>(taken.wanted));
+      continue;
+    }
     if (taken.cells == 0) return;
     left -= std::min<std::uint64_t>(left, taken.cells);
   }

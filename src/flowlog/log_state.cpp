@@ -34,9 +34,10 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 }  // namespace
 
 std::string_view word(NoteKind kind) noexcept {
-  constexpr std::array<std::string_view, 12> kNames = {
-      "unknown", "event",   "worker_added", "worker_removed", "opened",     "lane_forged",
-      "damage",  "counted", "undrained",    "files_removed",  "transition", "interrupted"};
+  constexpr std::array<std::string_view, 15> kNames = {
+      "unknown",     "event",          "worker_added", "worker_removed", "opened",
+      "lane_forged", "damage",         "counted",      "undrained",      "files_removed",
+      "transition",  "interrupted",    "values_kept",  "values_dropped", "values_ended"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }
@@ -63,6 +64,14 @@ void LogState::apply(const Note& note) {
     case NoteKind::interrupted:
       next_transition = note.number + 1;
       break;
+    case NoteKind::values_kept:
+      with_values[raw(note.block.block())] = raw(note.block.generation());
+      if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
+      break;
+    case NoteKind::values_dropped:
+    case NoteKind::values_ended:
+      with_values.erase(raw(note.block.block()));
+      break;
     default:
       break;
   }
@@ -77,6 +86,7 @@ void LogState::forget_removed() {
   std::erase_if(opens, [&](const auto& row) { return has_gone(row.first.first); });
   std::set<std::uint32_t> named;
   for (const auto& row : opens) named.insert(raw(row.second.block()));
+  for (const auto& row : with_values) named.insert(row.first);
   std::erase_if(blocks, [&](const auto& row) { return !named.contains(row.first); });
   removed.clear();
 }
@@ -180,6 +190,10 @@ void encode(ByteBuffer& out, const LogState& state) {
     out.put_varint(counts.first);
     out.put_varint(counts.second);
   });
+  encode_rows(out, state.with_values, [&](std::uint32_t block, std::uint32_t generation) {
+    out.put_varint(block);
+    out.put_varint(generation);
+  });
 }
 
 bool decode(std::span<const std::byte> payload, LogState& out) {
@@ -212,6 +226,10 @@ bool decode(std::span<const std::byte> payload, LogState& out) {
     auto& [reads, writes] = out.counted[{worker, open}];
     reads = in.varint();
     writes = in.varint();
+  });
+  decode_rows(in, [&] {
+    const std::uint32_t block = take_u32(in);
+    out.with_values[block] = take_u32(in);
   });
   return !in.failed() && in.at_end();
 }

@@ -40,6 +40,10 @@ enum class NoteKind : std::uint8_t {
                        // text: why; number: of the transition, they have no holes; second: refused
                        // requests that no note of their own says
   interrupted = 11,    // the same of what a director was about when it died
+  values_kept = 12,    // block, the generation that it is from here on: its values are logged; text:
+                       // its name; number: 1, 0 when a later director says it again
+  values_dropped = 13,  // block: wiped; its key is gone, and with it all values logged of it
+  values_ended = 14,    // block: destroyed
 };
 [[nodiscard]] constexpr bool is_transition(NoteKind kind) noexcept {
   return kind == NoteKind::transition || kind == NoteKind::interrupted;
@@ -80,6 +84,8 @@ struct LogState {
   std::map<std::uint32_t, std::string> workers;
   std::map<std::pair<std::uint32_t, std::uint16_t>, BlockRef> opens;
   std::map<std::uint32_t, std::string> blocks;
+  // Which generation each block is whose values are logged.
+  std::map<std::uint32_t, std::uint32_t> with_values;
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
   // What `counted` notes have said of a worker's open, or of kLostOpen: reads and writes. So that
   // nothing is said twice, also of a worker whose end a director did not live to finish.

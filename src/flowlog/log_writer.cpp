@@ -141,6 +141,10 @@ void LogWriter::give_back() {
   for (Batch* batch : staged_) {
     batch->lane->release(batch->first + batch->count);
     batch->lane.reset();
+    if (batch->cells.size() != kBatchCells) {  // it was made larger, for one long record
+      batch->cells.resize(kBatchCells);
+      batch->cells.shrink_to_fit();
+    }
     (void)empty_.push(batch);
   }
   staged_.clear();
