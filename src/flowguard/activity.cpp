@@ -22,8 +22,9 @@ void Activity::drained(WorkerId worker, std::span<const RingCell> cells,
   const RingCell* before = nullptr;
   for (std::size_t at = 0; at < cells.size();) {
     const RingCell& record = cells[at];
-    const bool has_key = (record.flags & layout::kInlineKey) != 0;
-    at += 1 + (has_key ? key_cells(record.value_bytes) : 0);
+    const bool is_whole =
+        at + head_cells(record) < cells.size() || (record.flags & layout::kInlineValue) == 0;
+    at += is_whole ? cells_of(cells.subspan(at)) : cells.size();
     if (record.open != open) {
       open = record.open;
       const BlockId block = opens.block_of(open);

@@ -45,7 +45,8 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::live_bytes] = keys.live_bytes;
   made[Metric::stale_bytes] = keys.stale_bytes;
   made[Metric::stale_share] = keys.live_bytes > 0 ? keys.stale_bytes / keys.live_bytes : 0;
-  made[Metric::leaking_ms] = static_cast<double>(leak_.look(keys.stale_bytes, !block.is_denied_growth, turn.now_ms));
+  made[Metric::leaking_ms] =
+      static_cast<double>(leak_.look(keys.stale_bytes, !block.is_denied_growth, turn.now_ms));
   made[Metric::denied_growth_ms] =
       static_cast<double>(denied_growth_.look(block.is_denied_growth ? 1 : 0, turn.now_ms));
   made[Metric::unread_entries] = keys.unread_entries;
@@ -56,9 +57,10 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::oldest_checkpoint_ms] = static_cast<double>(age_of_oldest_checkpoint(block));
   made[Metric::unredeemed] = static_cast<double>(shared_ - std::min(shared_, redeemed_));
   made[Metric::hazard_ms] = static_cast<double>(longest_hazard_ms_);
-  made[Metric::excess_bytes] = static_cast<double>(block.excess_bytes);
-  made[Metric::mode_changes] = static_cast<double>(block.mode_changes);
-  made[Metric::exposures] = static_cast<double>(exposures_);
+  made[Metric::excess_bytes] = static_cast<double>(excess_.look(block.excess_bytes, turn.now_ms));
+  made[Metric::mode_changes] =
+      static_cast<double>(mode_changes_.look(block.mode_changes, turn.now_ms));
+  made[Metric::exposures] = static_cast<double>(exposed_.look(exposures_, turn.now_ms));
   return made;
 }
 

@@ -10,8 +10,8 @@
 namespace sessionblocks::flowguard {
 
 // Growth of what nobody touches: how long it has gone on. It is broken off when there is 5 % less
-// of it than there was at most, or when it has not grown for a minute although it may. The estimate that it
-// is fed errs by some per cent, so a step counts as growth from one in a thousand on.
+// of it than there was at most, or when it has not grown for a minute although it may. The estimate
+// that it is fed errs by some per cent, so a step counts as growth from one in a thousand on.
 class LeakWatch {
  public:
   static constexpr double kShrunk = 0.95;
@@ -57,6 +57,9 @@ class BlockWatch {
   Rate reads_{1};
   Rate writes_{1};
   Rate refused_{20};
+  Lately excess_;
+  Lately mode_changes_;
+  Lately exposed_;
   LeakWatch leak_;
   Standing denied_growth_;
   HazardWatch hazards_;

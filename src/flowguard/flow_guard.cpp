@@ -32,19 +32,40 @@ void FlowGuard::acted(director::Act act, ScopeId scope, BlockId block) {
 
 std::chrono::milliseconds FlowGuard::pass() {
   const auto begun = std::chrono::steady_clock::now();
-  look();
+  const bool has_secrets = scan();
+  const auto between = static_cast<std::uint64_t>(kBetweenLooks.count());
+  if (!looked_ms_ || clock_() - *looked_ms_ >= between) look();
   const auto took = std::chrono::steady_clock::now() - begun;
-  return std::max(kBetweenLooks,
+  return std::max(has_secrets ? kBetweenScans : kBetweenLooks,
                   std::chrono::duration_cast<std::chrono::milliseconds>(took * kRests));
+}
+
+bool FlowGuard::scan() {
+  const auto& blocks = registry_->blocks.all();
+  const bool has_secrets = std::any_of(blocks.begin(), blocks.end(),
+                                       [](const auto& row) { return row.second.mask != nullptr; });
+  if (!has_secrets) return false;
+  for (const LeakFound& found : leak_detector_.pass(*registry_, kScanUs)) {
+    const auto* source = registry_->blocks.find(found.source);
+    exposed_[found.target] =
+        (source != nullptr ? source->text() : std::string("a block that ended")) + ": " +
+        found.text();
+    observer_.exposed(found.target, clock_());
+    looked_ms_.reset();  // at once
+  }
+  return true;
 }
 
 void FlowGuard::look() {
   acts_ = 0;
   const std::uint64_t now_ms = clock_();
+  looked_ms_ = now_ms;
   activity_.set_now(now_ms);
   notifier_.look(now_ms);
   fsck_.look(*registry_, now_ms);
   observed_ = observer_.look(*registry_, now_ms);
+  std::erase_if(exposed_,
+                [this](const auto& row) { return registry_->blocks.find(row.first) == nullptr; });
   const RuleBook::Judged judged = book_.judge(observed_, now_ms);
   for (const RuleBook::Over& over : judged.over) actions_->lift(*over.rule, over.kind, over.id);
   for (const RuleBook::Firing& firing : judged.due) find(firing, now_ms);
@@ -63,6 +84,9 @@ void FlowGuard::find(const RuleBook::Firing& firing, std::uint64_t now_ms) {
   finding.scope = scope != nullptr ? scope->path : registry_->scopes.root().path;
   if (doer != WorkerId{}) finding.worker = "worker " + std::to_string(raw(doer));
   finding.evidence = rule.when.evidence(observed.measures);
+  if (observed.kind == Kind::block && observed.measures[Metric::exposures] != 0) {
+    finding.evidence += ", from " + exposed_[static_cast<BlockId>(observed.id)];
+  }
   finding.action = director::word(rule.action);
   finding.done = actions_->act(rule, observed, doer);
   const Finding& kept = findings_.add(std::move(finding));

@@ -11,6 +11,7 @@
 
 #include "director/guard.hpp"
 #include "flowguard/actions.hpp"
+#include "flowguard/data_leak.hpp"
 #include "flowguard/finding.hpp"
 #include "flowguard/fsck_turns.hpp"
 #include "flowguard/notifier.hpp"
@@ -22,6 +23,9 @@ namespace sessionblocks::flowguard {
 class FlowGuard final : public director::Guard {
  public:
   static constexpr std::chrono::milliseconds kBetweenLooks{250};
+  // While there are sensitive keys, what changed is scanned that often, for that long at most.
+  static constexpr std::chrono::milliseconds kBetweenScans{100};
+  static constexpr std::uint64_t kScanUs = 5'000;
   // With very many blocks looks are rarer, so that they take 1 / kRests of the time at most.
   static constexpr unsigned kRests = 20;
   // That many acts bring the next look forward: what is made fast is looked at sooner.
@@ -44,6 +48,8 @@ class FlowGuard final : public director::Guard {
 
  private:
   void look();
+  // Whether there is anything sensitive.
+  bool scan();
   void find(const RuleBook::Firing& firing, std::uint64_t now_ms);
   [[nodiscard]] WorkerId doer_of(const Observed& observed) const;
 
@@ -52,12 +58,15 @@ class FlowGuard final : public director::Guard {
   Activity activity_;
   Observer observer_{activity_};
   FsckTurns fsck_;
+  DataLeakDetector leak_detector_;
+  std::map<BlockId, std::string> exposed_;  // what was found in it last
   Findings findings_;
   Notifier notifier_;
   director::Registry* registry_ = nullptr;
   std::optional<Actions> actions_;
   std::vector<Observed> observed_;  // at the last look
-  unsigned acts_ = 0;               // since then
+  std::optional<std::uint64_t> looked_ms_;
+  unsigned acts_ = 0;  // since then
 };
 
 }  // namespace sessionblocks::flowguard

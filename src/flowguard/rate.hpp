@@ -24,6 +24,23 @@ class Rate {
   double per_s_ = 0;
 };
 
+// A number that only grows, as long as it grew lately; else 0. What is found by it ends by itself,
+// and is found again when it grows again.
+class Lately {
+ public:
+  static constexpr std::uint64_t kMs = 10'000;
+
+  [[nodiscard]] std::uint64_t look(std::uint64_t number, std::uint64_t now_ms) noexcept {
+    if (number != number_) grown_ms_ = now_ms;
+    number_ = number;
+    return now_ms - grown_ms_ < kMs ? number : 0;
+  }
+
+ private:
+  std::uint64_t number_ = 0;
+  std::uint64_t grown_ms_ = 0;
+};
+
 // The statistic of `scope.deviation`. Of each window of 10 s, y = log2(1 + operations a second) is
 // compared with the exponentially weighted mean and variance of the windows before (weight 1/60 for
 // the newest: ten minutes' memory; West 1979 for the update), as (y - mean) / max(deviation, 1/2).

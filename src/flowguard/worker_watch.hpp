@@ -58,6 +58,7 @@ class WorkerWatch {
   std::uint64_t probed_since_ms_ = 0;
   std::uint64_t hazard_ms_ = 0;
   std::uint64_t forgeries_ = 0;
+  Lately forged_;
   std::uint64_t refused_now_ = 0;
   // Since the last look.
   std::uint64_t new_requests_ = 0;

@@ -253,3 +253,42 @@ TEST_CASE("an operation that does not end and a hazard that stays are found with
   CHECK(system.found("reader-holds"));
   CHECK_FALSE(system.found("stuck"));
 }
+
+TEST_CASE("a sensitive value that turns up where more may read is quarantined there") {
+  GuardedSystem system;
+  Session session = system.attach("shop");
+  const Session other = system.attach("other");
+  BlockOptions options;
+  options.name = "tokens";
+  options.quota_bytes = 1 << 20;
+  options.sensitive = {"token:*"};
+  auto secret = session.create(options);
+  REQUIRE(secret);
+  system.director().call([&](director::Registry& registry) {
+    director::BlockRequest request;
+    request.policy.name = "board";
+    request.policy.kind = sessionblocks::BlockKind::shared;
+    request.policy.owner = registry.scopes.root().id;
+    request.policy.grants = {{"*", sessionblocks::Rights::read_write}};
+    REQUIRE(registry.create_block(request));
+  });
+  auto board = session.open("board");
+  REQUIRE(board);
+  const std::string value = "kT7#pQ2m!xW9$vL4&zR8";
+  REQUIRE(secret->put("token:alice", value));
+  REQUIRE(secret->put("plain", "not sensitive at all, this one"));
+  REQUIRE(board->put("note", "not sensitive at all, this one"));
+  system.run(2 * kSecond, 250, [] {});
+  CHECK_FALSE(system.found("exposed"));
+  REQUIRE(board->put("note", "see " + value + " there"));
+  // A second of the guard's, at four looks each.
+  system.run(kSecond, 250, [] {});
+  REQUIRE(system.found("exposed"));
+  const Message row = system.findings()[0];
+  CHECK(row["what"].get<std::string>().find("board") != std::string::npos);
+  CHECK(row["evidence"].get<std::string>().find("tokens") != std::string::npos);
+  CHECK(row["done"] == "it was quarantined");
+  CHECK(system.findings().dump().find(value) == std::string::npos);
+  CHECK(system.findings().dump().find("alice") == std::string::npos);
+  CHECK(board->get<std::string>("note").error() == Errc::quarantined);
+}

@@ -119,3 +119,12 @@ TEST_CASE("a leak that is denied growth lasts until somebody clears up") {
   CHECK(leak.look(10'000, false, now) == so_far + 10 * LeakWatch::kRestMs);
   CHECK(leak.look(9'000, false, now) == 0);
 }
+
+TEST_CASE("what grew lately is there for ten seconds, and again when it grows again") {
+  Lately number;
+  CHECK(number.look(0, 100'000) == 0);
+  CHECK(number.look(2, 100'250) == 2);
+  CHECK(number.look(2, 100'250 + Lately::kMs - 1) == 2);
+  CHECK(number.look(2, 100'250 + Lately::kMs) == 0);
+  CHECK(number.look(3, 200'000) == 3);
+}
