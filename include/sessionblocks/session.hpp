@@ -64,6 +64,9 @@ struct BlockOptions {
   // them. An evicted entry is gone as an erased one is; the log has it as "evict", by the worker
   // that needed the room. While a checkpoint is held nothing is evicted.
   std::string at_limit = "refuse";
+  // Patterns over keys, '*' for any run of bytes: of entries whose key one of them matches, no tool
+  // and no log shows key or value. At most 64.
+  std::vector<std::string> sensitive{};
 };
 
 // What is taken away from whom.

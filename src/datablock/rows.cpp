@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/bytes.hpp"
+
 namespace sessionblocks::datablock {
 namespace {
 
@@ -79,6 +81,21 @@ Type type_named(const std::string& name) {
   return Type{};
 }
 
+// One after the other, each with its length.
+ByteBuffer bytes_of(const std::vector<std::string>& patterns) {
+  ByteBuffer bytes;
+  for (const std::string& pattern : patterns) bytes.put_text(pattern);
+  return bytes;
+}
+
+std::vector<std::string> patterns_in(std::span<const std::byte> bytes) {
+  std::vector<std::string> patterns;
+  ByteReader in(bytes);
+  while (!in.at_end() && !in.failed()) patterns.push_back(in.text());
+  if (in.failed()) patterns.assign(1, "*");  // edited by hand: every key then
+  return patterns;
+}
+
 }  // namespace
 
 DataBlock row_of(Statement& row) {
@@ -102,6 +119,7 @@ DataBlock row_of(Statement& row) {
   about.taken_unix_ms = static_cast<std::uint64_t>(row.number_at(12));
   found.elevated_unix_ms = static_cast<std::uint64_t>(row.number_at(13));
   found.entries = static_cast<std::uint64_t>(row.number_at(14));
+  about.sensitive = patterns_in(row.bytes_at(15));
   return found;
 }
 
@@ -109,13 +127,15 @@ Result<void> insert_datablock(sqlite3* database, const DataBlock& made) {
   const snapshot::BlockDescription& about = made.about;
   Statement insert(database,
                    "INSERT INTO datablock (name, kind, audit, permits, quota, system, instance, "
-                   "scope, block, generation, instant, taken_unix_ms, elevated_unix_ms) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                   "scope, block, generation, instant, taken_unix_ms, elevated_unix_ms, sensitive) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const ByteBuffer sensitive = bytes_of(about.sensitive);
   insert.text(about.name).text(word(about.kind)).text(word(about.audit));
   insert.number(std::uint64_t{about.permits}).number(about.quota_bytes).text(made.system);
   insert.blob(made.instance).text(about.owner).number(std::uint64_t{raw(about.id)});
   insert.number(std::uint64_t{raw(about.generation)}).number(about.instant);
   insert.number(about.taken_unix_ms).number(made.elevated_unix_ms);
+  about.sensitive.empty() ? insert.nothing() : insert.blob(sensitive.bytes());
   const auto done = insert.step();
   return done ? Result<void>() : tl::unexpected(done.error());
 }

@@ -17,7 +17,7 @@ namespace sessionblocks::datablock {
 inline constexpr const char* kColumns =
     "SELECT id, name, kind, audit, permits, quota, system, instance, scope, block, generation, "
     "instant, taken_unix_ms, elevated_unix_ms, "
-    "(SELECT count(*) FROM entry WHERE datablock = datablock.id) FROM datablock ";
+    "(SELECT count(*) FROM entry WHERE datablock = datablock.id), sensitive FROM datablock ";
 
 [[nodiscard]] DataBlock row_of(Statement& row);
 [[nodiscard]] Result<void> insert_datablock(sqlite3* database, const DataBlock& made);

@@ -11,7 +11,7 @@ namespace {
 
 using snapshot::FileEntry;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 // The director's loop waits meanwhile.
 constexpr int kBusyMs = 1'000;
 
@@ -21,14 +21,17 @@ constexpr const char* kTables = R"(
     name TEXT NOT NULL, kind TEXT NOT NULL, audit TEXT NOT NULL, permits INTEGER NOT NULL,
     quota INTEGER NOT NULL, system TEXT NOT NULL, instance BLOB NOT NULL, scope TEXT NOT NULL,
     block INTEGER NOT NULL, generation INTEGER NOT NULL, instant INTEGER NOT NULL,
-    taken_unix_ms INTEGER NOT NULL, elevated_unix_ms INTEGER NOT NULL);
+    taken_unix_ms INTEGER NOT NULL, elevated_unix_ms INTEGER NOT NULL, sensitive BLOB);
   CREATE TABLE entry (
     datablock INTEGER NOT NULL REFERENCES datablock (id),
     key BLOB NOT NULL, type TEXT NOT NULL, value, version INTEGER NOT NULL,
     expires_unix_ms INTEGER, PRIMARY KEY (datablock, key)) WITHOUT ROWID;
   CREATE TRIGGER datablock_deleted AFTER DELETE ON datablock
     BEGIN DELETE FROM entry WHERE datablock = old.id; END;
-  PRAGMA user_version = 1;)";
+  PRAGMA user_version = 2;)";
+constexpr const char* kSinceVersion1 = R"(
+  ALTER TABLE datablock ADD COLUMN sensitive BLOB;
+  PRAGMA user_version = 2;)";
 
 // Of one entry through two clocks, that of blocks and that of files.
 constexpr std::uint64_t kSameExpiryMs = 1'000;
@@ -39,6 +42,14 @@ bool is_same(const FileEntry& a, const FileEntry& b) {
   const bool both_end = (sooner == 0) == (later == 0);
   return a.type == b.type && std::ranges::equal(a.value, b.value) && both_end &&
          later - sooner < kSameExpiryMs;
+}
+
+// Of an entry, for a message. A DataBlock that has sensitive keys names none.
+std::string name_of(sqlite3* database, std::int64_t id, std::span<const std::byte> key) {
+  Statement select(database, "SELECT sensitive IS NULL FROM datablock WHERE id = ?");
+  const auto row = select.number(id).step();
+  if (!row || !*row || select.number_at(0) == 0) return ", a key of it";
+  return ", key \"" + std::string(text_of(key)) + "\"";
 }
 
 }  // namespace
@@ -73,11 +84,12 @@ Result<void> Store::prepare_tables() {
     version = ask.number_at(0);
   }
   if (version == kVersion) return {};
-  if (version != 0 || !may_write) {
+  if ((version != 0 && version != 1) || !may_write) {
     return fail(Errc::unsupported, "DataBlocks: the file has version " + std::to_string(version) +
                                        ", this program knows " + std::to_string(kVersion));
   }
-  if (auto made = execute(database_.get(), kTables); !made) return made;
+  const char* const missing = version == 0 ? kTables : kSinceVersion1;
+  if (auto made = execute(database_.get(), missing); !made) return made;
   return transaction.commit();
 }
 
@@ -182,9 +194,9 @@ Result<void> Store::read(std::int64_t id, const snapshot::TakeFileEntry& take) {
     if (!*row) return {};
     EntryRow read;
     if (!read.take(select)) {
-      return fail(Errc::corrupt, "DataBlock " + std::to_string(id) + ", key \"" +
-                                     std::string(text_of(read.entry.key)) +
-                                     "\": its type and its value do not fit");
+      return fail(Errc::corrupt, "DataBlock " + std::to_string(id) +
+                                     name_of(database_.get(), id, read.entry.key) +
+                                     ": its type and its value do not fit");
     }
     if (auto taken = take(read.entry); !taken) return taken;
   }

@@ -68,7 +68,8 @@ class Store {
   [[nodiscard]] Result<void> remove(std::span<const std::int64_t> ids);
   // Whether it has the very entries of the source: keys, types, values and, to the second, expiry.
   [[nodiscard]] Result<bool> holds(const DataBlock& kept, const Source& source);
-  // An error of `take` ends it. corrupt: somebody put in what no entry is; the key is named.
+  // An error of `take` ends it. corrupt: somebody put in what no entry is; the key is named, unless
+  // keys of the DataBlock are sensitive.
   [[nodiscard]] Result<void> read(std::int64_t id, const snapshot::TakeFileEntry& take);
 
  private:

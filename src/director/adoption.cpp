@@ -141,6 +141,7 @@ class Adopter {
       SESSIONBLOCKS_CRASH("adopt.killed");
     }
     adopt_blocks();
+    registry_.blocks.sweep_sensitive();
     registry_.holdings.keep_if([this](BlockId id, Generation generation) {
       const StoredBlock* block = registry_.blocks.find(id);
       return block != nullptr && block->generation == generation;
@@ -221,8 +222,15 @@ class Adopter {
       }
       const auto block =
           registry_.blocks.adopt(row, grants, declared != nullptr ? declared->from : "");
-      if (block) registry_.say(EventKind::adopted, "block " + name);
-      if (block) name_heir(*registry_.blocks.find(*block), declared);
+      if (!block) continue;
+      StoredBlock& adopted = *registry_.blocks.find(*block);
+      Subject subject("block " + name);
+      subject.block = *block;
+      subject.generation = adopted.generation;
+      registry_.say(EventKind::adopted, std::move(subject));
+      name_heir(adopted, declared);
+      if (declared != nullptr) registry_.blocks.add_sensitive(adopted, declared->sensitive);
+      registry_.options.audit->block_masked(adopted.id, adopted.mask);
     }
   }
 
@@ -275,7 +283,7 @@ class Adopter {
     Worker& adopted = registry_.workers.adopt(std::move(worker));
     if (adopted.segment) restore_opens(adopted);
     if (lives) {
-      registry_.say(EventKind::adopted, "worker " + std::to_string(raw(id)),
+      registry_.say(EventKind::adopted, {"worker " + std::to_string(raw(id)), id},
                     "pid " + std::to_string(adopted.process.pid));
     } else {
       // One that detached may live on.
@@ -295,6 +303,7 @@ class Adopter {
   void restore_opens(Worker& worker) {
     const Scope* scope = registry_.scopes.find(worker.scope);
     const std::string_view path = scope != nullptr ? scope->path : std::string_view("?");
+    mask_unknown(worker);
     registry_.options.audit->worker_added(worker.memory(), path);
     std::deque<unsigned> still_free;
     for (const unsigned open : worker.free_opens) {
@@ -302,6 +311,17 @@ class Adopter {
       if (!restore_open(worker, open, word)) still_free.push_back(open);
     }
     worker.free_opens = std::move(still_free);
+  }
+
+  // What is left in the ring of records of blocks that have gone is logged too, and nobody can tell
+  // any more which of their keys are sensitive.
+  void mask_unknown(const Worker& worker) {
+    for (const auto& opened : worker.header()->opens) {
+      const std::uint64_t word = opened.load(std::memory_order_acquire);
+      const auto id = static_cast<BlockId>(static_cast<std::uint32_t>(word));
+      if (id == BlockId{} || registry_.blocks.find(id) != nullptr) continue;
+      registry_.options.audit->block_masked(id, registry_.blocks.mask_of({std::string(kEveryKey)}));
+    }
   }
 
   // Whether the index is taken. That of a block which has gone is, until its worker closes it: its

@@ -16,6 +16,8 @@
 #include "core/ids.hpp"
 #include "director/audit_tap.hpp"
 #include "director/data_plane.hpp"
+#include "director/events.hpp"
+#include "director/sensitive_keys.hpp"
 
 namespace sessionblocks::director {
 
@@ -27,6 +29,9 @@ class AuditSink {
   // From now on `open` in this worker's records stands for this block.
   virtual void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
                             std::string_view name) = 0;
+  // Before any record of the block is taken: how its keys are named. None: as they are. What the
+  // mask covers is named nowhere else.
+  virtual void block_masked(BlockId /*block*/, SharedMask /*mask*/) {}
   // Takes every record that the worker has published so far. It may live or be dead.
   virtual void drain_fully(WorkerId worker) = 0;
   virtual void worker_removed(WorkerId worker) = 0;
@@ -35,8 +40,16 @@ class AuditSink {
   virtual bool take_used(WorkerId /*worker*/, unsigned /*open*/) { return true; }
   // Hears of records as they are taken. Before any worker is added; outlives the sink.
   virtual void set_tap(AuditTap* /*tap*/) {}
-  // Something that the director did and that belongs into the same log.
-  virtual void note(std::string_view transition) = 0;
+  // A line that belongs into the same log.
+  virtual void note(std::string_view text) = 0;
+
+  // What the director does (transitions.hpp). It is about to do what others may see before
+  // transition() says that it is done: if this director dies between the two, the log says so.
+  // Returns what transition() or withdraw() ends; 0: nothing is to be ended.
+  virtual std::uint64_t begin(const Event& /*event*/) { return 0; }
+  virtual void transition(const Event& event, std::uint64_t begun);
+  // It was not done.
+  virtual void withdraw(std::uint64_t /*begun*/) {}
 };
 
 // Of one session system, the same over restarts of its director: logs tell systems apart by it.

@@ -20,7 +20,6 @@ constexpr std::uint64_t kEverySlot = ~std::uint64_t{0};
 struct Rule {
   Transition what;
   std::string_view verb;
-  std::string_view done;
   EventKind event;
   BlockState to;
   // Who holds more than this may not go on.
@@ -28,14 +27,14 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {Transition::seal, "seal", "sealed", EventKind::sealed, BlockState::sealed, Rights::read},
-    {Transition::unseal, "unseal", "unsealed", EventKind::unsealed, BlockState::active,
+    {Transition::seal, "seal", EventKind::sealed, BlockState::sealed, Rights::read},
+    {Transition::unseal, "unseal", EventKind::unsealed, BlockState::active,
      Rights::read_write},
-    {Transition::quarantine, "quarantine", "quarantined", EventKind::quarantined,
+    {Transition::quarantine, "quarantine", EventKind::quarantined,
      BlockState::quarantined, Rights::none},
-    {Transition::release, "release", "released", EventKind::released, BlockState::active,
+    {Transition::release, "release", EventKind::released, BlockState::active,
      Rights::read_write},
-    {Transition::wipe, "wipe", "wiped", EventKind::wiped, BlockState::wiped, Rights::none},
+    {Transition::wipe, "wipe", EventKind::wiped, BlockState::wiped, Rights::none},
 };
 
 const Rule& rule_of(Transition what) noexcept {
@@ -63,7 +62,8 @@ bool is_possible(Transition what, BlockState from) noexcept {
 Result<void> BlockStates::change(StoredBlock& block, Transition what, std::string_view why,
                                  std::optional<Enforcement> by) {
   const Rule& rule = rule_of(what);
-  const std::string text = block.text();
+  const Subject subject(block);
+  const std::string text = subject.text;
   if (!block.segment) {
     return fail(Errc::invalid_argument, std::string(rule.verb) + " " + text +
                                             ": it has no memory of its own; name the block that "
@@ -76,6 +76,7 @@ Result<void> BlockStates::change(StoredBlock& block, Transition what, std::strin
   if (what == Transition::release) {
     if (auto sound = check_sound(block); !sound) return sound;
   }
+  const auto begun = registry_.begin(rule.event, subject, std::string(why));
   if (by || block.enforcing != 0) {
     registry_.blocks.begin_enforcing(block, by ? by->code() : 0);
   }
@@ -87,7 +88,11 @@ Result<void> BlockStates::change(StoredBlock& block, Transition what, std::strin
   const BlockId id = block.id;
   auto enforced = enforce(block, rule.most, by.value_or(Enforcement{block.enforce}));
   if (outcome) outcome = enforced;
-  if (registry_.blocks.find(id) == nullptr) return outcome;  // of a flow scope that was killed
+  // Of a flow scope that was killed: it was changed, and has ended since.
+  if (registry_.blocks.find(id) == nullptr) {
+    registry_.say(rule.event, subject, std::string(why));
+    return outcome;
+  }
   if (by && enforced) registry_.blocks.begin_enforcing(block, 0);
   if (what == Transition::wipe) {
     registry_.forget_checkpoints(block);
@@ -99,8 +104,7 @@ Result<void> BlockStates::change(StoredBlock& block, Transition what, std::strin
   }
   // CRASH(state.enforced): all done but the log's note of it.
   SESSIONBLOCKS_CRASH("state.enforced");
-  registry_.options.audit->note(std::string(rule.done) + " " + text);
-  registry_.say(rule.event, text, std::string(why));
+  registry_.say(rule.event, subject, std::string(why));
   return outcome;
 }
 
@@ -189,6 +193,7 @@ Result<void> BlockStates::kill(const std::vector<platform::ProcessIdentity>& pro
                                const std::string& block) {
   Result<void> all;
   std::vector<std::pair<const platform::ProcessIdentity*, platform::UniqueFd>> dying;
+  std::vector<Transitions::Begun> begun;
   const auto self = platform::ProcessIdentity::self();
   for (const auto& process : processes) {
     if (self && *self == process) {
@@ -198,6 +203,7 @@ Result<void> BlockStates::kill(const std::vector<platform::ProcessIdentity>& pro
       continue;
     }
     auto pidfd = process.open();
+    begun.push_back(registry_.begin(EventKind::killed, text_of(process), "it held " + block));
     if (pidfd) {
       static_cast<void>(platform::send_signal(pidfd->get(), SIGKILL));
     } else if (!(pidfd.error() == Errc::gone)) {

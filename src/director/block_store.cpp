@@ -88,21 +88,23 @@ Result<BlockId> BlockStore::create(const BlockRequest& request, const Fill& fill
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
   block.last_used_ms = boottime_ms();
   block.ending = request.ending;
+  SensitivePatterns patterns = request.sensitive;
+  const layout::Masking masking = sensitive_.keep(block.id, patterns);
+  block.mask = make_mask(patterns, parts_.mask_key);
+  const auto undo = [&](const Error& error) {
+    unlink(block);
+    if (block.mask) sensitive_.forget(block.id);
+    return tl::unexpected(error);
+  };
   if (request.lifespan_ms != 0) block.ends_at_ms = block.last_used_ms + request.lifespan_ms;
   if (has_memory) {
-    if (auto made = make_memory(block, kFirstTableId); !made) return tl::unexpected(made.error());
+    if (auto made = make_memory(block, kFirstTableId); !made) return undo(made.error());
   }
-  if (auto filled = fill ? fill(block) : Result<void>(); !filled) {
-    unlink(block);
-    return tl::unexpected(filled.error());
-  }
+  if (auto filled = fill ? fill(block) : Result<void>(); !filled) return undo(filled.error());
   // CRASH(create.filled): as create.formatted, with entries.
   SESSIONBLOCKS_CRASH("create.filled");
-  const auto row = publish(block, request);
-  if (!row) {
-    unlink(block);
-    return tl::unexpected(row.error());
-  }
+  const auto row = publish(block, request, masking);
+  if (!row) return undo(row.error());
   // CRASH(create.published): a whole block of which nobody was told; adoption takes it.
   SESSIONBLOCKS_CRASH("create.published");
   block.row = *row;
@@ -149,7 +151,8 @@ Result<void> BlockStore::make_memory(StoredBlock& block, std::uint32_t first_tab
   return {};
 }
 
-Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockRequest& request) {
+Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockRequest& request,
+                                          layout::Masking masking) {
   BlockRowFields fields;
   fields.id = block.id;
   fields.generation = block.generation;
@@ -158,6 +161,7 @@ Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockR
   fields.full_ring = request.full_ring;
   fields.enforce = request.enforce;
   fields.at_limit = request.at_limit;
+  fields.masking = masking;
   fields.segment_bytes = block.segment ? block.segment->bytes() : 0;
   fields.reserved_bytes = block.reserved_bytes();
   fields.quota_bytes = block.quota_bytes;
@@ -217,6 +221,8 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
       (stored.policy.load(std::memory_order_relaxed) >> 24U) & 0xFFU);
   block.at_limit = static_cast<sessionblocks::AtLimit>(
       (stored.policy.load(std::memory_order_relaxed) >> 40U) & 0xFFU);
+  const auto masking = layout::masking_of(stored.policy.load(std::memory_order_relaxed));
+  block.mask = make_mask(sensitive_.of(block.id, masking), parts_.mask_key);
   block.ends_at_ms = stored.ends_at_ms;
   const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
   block.ending.idle_ms = stored.idle_ms;
@@ -300,6 +306,29 @@ void BlockStore::name_heir(StoredBlock& block, ScopeId heir) noexcept {
   parts_.control.block(block.row).heir_scope = raw(heir);
 }
 
+bool BlockStore::add_sensitive(StoredBlock& block, const SensitivePatterns& patterns) {
+  SensitivePatterns all = block.mask ? block.mask->patterns() : SensitivePatterns{};
+  SensitivePatterns more = patterns;
+  std::erase_if(more,
+                [&](const std::string& pattern) { return std::ranges::count(all, pattern) != 0; });
+  if (more.empty()) return false;
+  const layout::Masking masking = sensitive_.keep(block.id, more);
+  add_patterns(all, more);
+  auto& policy = parts_.control.block(block.row).policy;
+  // Relaxed: only we store it, and nothing else is read by it. A block that masks every key goes
+  // on.
+  const std::uint64_t now = policy.load(std::memory_order_relaxed);
+  const auto most = std::max(masking, layout::masking_of(now));
+  policy.store((now & ((std::uint64_t{1} << 48U) - 1)) | (static_cast<std::uint64_t>(most) << 48U),
+               std::memory_order_relaxed);
+  block.mask = make_mask(all, parts_.mask_key);
+  return true;
+}
+
+void BlockStore::sweep_sensitive() noexcept {
+  sensitive_.keep_if([this](BlockId id) { return blocks_.contains(id); });
+}
+
 void BlockStore::begin_enforcing(StoredBlock& block, std::uint32_t code) noexcept {
   block.enforcing = code;
   parts_.control.block(block.row).enforcing = code;
@@ -332,6 +361,7 @@ Result<StoredBlock> BlockStore::make_generation(const StoredBlock& block, Room r
   next.quota_bytes = block.quota_bytes;
   next.audit = block.audit;
   next.at_limit = block.at_limit;
+  next.mask = block.mask;
   if (auto made = make_memory(next, kFirstTableId); !made) return tl::unexpected(made.error());
   if (room == Room::as_needed) return next;
   if (auto kept = reserve_ahead(next, parts_.data_plane.used_bytes(block.memory())); !kept) {
@@ -348,6 +378,7 @@ StoredBlock BlockStore::publish_generation(StoredBlock& block, StoredBlock next,
   old.generation = std::exchange(block.generation, next.generation);
   old.policy = block.policy;
   old.audit = block.audit;
+  old.mask = block.mask;
   old.reserved = std::exchange(block.reserved, next.reserved);
   old.segment = std::exchange(block.segment, next.segment);
   old.readers = std::exchange(block.readers, next.readers);
@@ -372,6 +403,7 @@ std::optional<StoredBlock> BlockStore::finish_destroy(BlockId id) noexcept {
   // CRASH(destroy.unlinked): a row without names; adoption withdraws it.
   SESSIONBLOCKS_CRASH("destroy.unlinked");
   parts_.control.withdraw_block(block.row);
+  if (block.mask) sensitive_.forget(id);
   const auto [first, last] = by_name_.equal_range(block.policy.name);
   for (auto at = first; at != last; ++at) {
     if (at->second != id) continue;

@@ -27,6 +27,7 @@
 #include "director/permits.hpp"
 #include "director/runtime_paths.hpp"
 #include "director/segment_file.hpp"
+#include "director/sensitive_rows.hpp"
 
 namespace sessionblocks::director {
 
@@ -57,9 +58,10 @@ struct BlockRequest {
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
   std::uint32_t permits = 0;  // bits of Permit
-  bool is_loaded = false;     // begins with what the youngest DataBlock of its line has
-  std::string from;           // inherited, forked: the name of the block that it comes from
-  BlockId origin{};           // forked: that block
+  SensitivePatterns sensitive{};
+  bool is_loaded = false;  // begins with what the youngest DataBlock of its line has
+  std::string from;        // inherited, forked: the name of the block that it comes from
+  BlockId origin{};        // forked: that block
 };
 
 // A pinned instant of a block that somebody named.
@@ -104,6 +106,7 @@ struct StoredBlock {
   std::shared_ptr<SegmentFile> readers;
   std::vector<Checkpoint> checkpoints;  // the oldest first
   std::vector<Revocation> revocations;
+  SharedMask mask;  // of its sensitive keys; none: it has none
 
   [[nodiscard]] BlockMemory memory() const;
   // What opening it is refused with by its state: quarantined, wiped; Errc{0}: not at all.
@@ -134,8 +137,9 @@ class BlockStore {
     platform::OpenerThread& opener;
     DataPlane& data_plane;
     Naming naming;
+    MaskKey mask_key;
   };
-  explicit BlockStore(Parts parts) noexcept : parts_(parts) {}
+  explicit BlockStore(Parts parts) noexcept : parts_(parts), sensitive_(parts.control) {}
 
   // invalid_argument: a quota below layout::kMinBlockBytes or above kMaxBlockBytes; out_of_memory:
   // /dev/shm cannot hold the quota now; too_many. Nothing is left on an error.
@@ -170,6 +174,14 @@ class BlockStore {
   // Whom its heir's path means now, for whoever reads control.
   void name_heir(StoredBlock& block, ScopeId heir) noexcept;
 
+  // More of its keys are sensitive from now on. Whether that changed anything.
+  bool add_sensitive(StoredBlock& block, const SensitivePatterns& patterns);
+  [[nodiscard]] SharedMask mask_of(const SensitivePatterns& patterns) const {
+    return make_mask(patterns, parts_.mask_key);
+  }
+  // Drops what control has of patterns of blocks that are not there.
+  void sweep_sensitive() noexcept;
+
   // How the change of state that follows is enforced, if not as the policy says; 0: it is done.
   void begin_enforcing(StoredBlock& block, std::uint32_t code) noexcept;
   // Handles answer by it from now on; wakes who waits. The caller settles, and logs.
@@ -187,11 +199,12 @@ class BlockStore {
 
  private:
   [[nodiscard]] Result<void> make_memory(StoredBlock& block, std::uint32_t first_table_id);
-  [[nodiscard]] Result<std::uint32_t> publish(const StoredBlock& block,
-                                              const BlockRequest& request);
+  [[nodiscard]] Result<std::uint32_t> publish(const StoredBlock& block, const BlockRequest& request,
+                                              layout::Masking masking);
   void insert(StoredBlock block);
 
   Parts parts_;
+  SensitiveRows sensitive_;
   std::map<BlockId, StoredBlock> blocks_;
   std::multimap<std::string, BlockId, std::less<>> by_name_;
 };

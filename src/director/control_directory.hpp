@@ -37,6 +37,7 @@ struct BlockRowFields {
   sessionblocks::FullRing full_ring = sessionblocks::FullRing::wait;
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
+  layout::Masking masking = layout::Masking::none;
   std::uint64_t segment_bytes = 0;  // 0: an inherited block, which has no memory of its own
   std::uint64_t reserved_bytes = 0;
   std::uint64_t quota_bytes = 0;
@@ -183,6 +184,9 @@ class ControlDirectory {
   }
   [[nodiscard]] layout::RevocationRow& revocation(std::uint32_t row) noexcept {
     return segment_->revocations[row];
+  }
+  [[nodiscard]] layout::SensitiveRow& sensitive(std::uint32_t row) noexcept {
+    return segment_->sensitive[row];
   }
 
  private:

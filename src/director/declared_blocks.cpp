@@ -55,6 +55,7 @@ BlockRequest request_of(const Suite& suite, const BlockSpec& block, ScopeId owne
   request.enforce = stored(block.enforce);
   request.at_limit = stored(block.at_limit);
   request.permits = stored(block.permit);
+  request.sensitive = block.sensitive;
   request.is_loaded = block.at_start == AtStart::load;
   request.from = block.from;
   return request;

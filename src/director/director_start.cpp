@@ -109,8 +109,10 @@ Result<void> Director::Core::take_system(bool& goes_on) {
   if (!space) return tl::unexpected(space.error());
   registry->control.take_over(*self, *space);
   if (!registry->scopes.has_root()) {
+    const auto begun = registry->begin(EventKind::begun, "scope " + root_name());
     const auto root = registry->scopes.add_suite(root_name());
     if (!root) return tl::unexpected(root.error());
+    registry->say(EventKind::begun, "scope " + root_name());
   }
   if (auto own = registry->attach_director(*self); !own) return own;
   if (goes_on) {
@@ -141,6 +143,7 @@ RegistryOptions Director::Core::registry_options() const {
   made.ring_records = options.suite ? options.suite->director.ring_records : options.ring_records;
   made.budget_bytes = options.budget_bytes;
   if (options.suite) made.budgets = budgets_of(*options.suite);
+  made.mask_key = mask_key_of(key);
   made.data_plane = options.data_plane;
   made.make_audit = options.make_audit;
   made.events = options.events;

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/ids.hpp"
+
 namespace sessionblocks::director {
 
 enum class EventKind : std::uint8_t {
@@ -45,8 +47,17 @@ enum class EventKind : std::uint8_t {
   revoked,      // rights on a block, from a scope
   granted,      // what was revoked, back
   compacted,    // a block
+  begun,        // a scope
+  closed,       // a block by a worker
+  redeemed,     // a reference, by a worker
+  pinned,       // a checkpoint of a block, taken
+  unpinned,     // a checkpoint of a block, released
+  forked,       // a block, as another one
+  restored,     // a block, from a snapshot file
+  acting,       // an operator, as a scope
   found,        // something that a rule of FlowGuard looks for
 };
+inline constexpr unsigned kEventKinds = static_cast<unsigned>(EventKind::found) + 1;
 
 [[nodiscard]] std::string_view word(EventKind kind) noexcept;
 
@@ -54,6 +65,12 @@ struct Event {
   EventKind kind = EventKind::started;
   std::string subject;  // block "cart", worker 7, scope shop/checkout#2
   std::string detail;   // why, or with what; may be empty
+  // Where the subject is a block, or has to do with one.
+  BlockId block{};
+  Generation generation{};
+  WorkerId worker{};            // that it is about; else the one that asked for it; else 0
+  std::string asked_by{};       // empty: nobody, the director does it of itself
+  std::uint64_t left_out = 0;   // denied: further ones that no note of their own says
 };
 
 class EventSink {

@@ -56,7 +56,7 @@ JoinPolicy policy_of(const JoinRequest& request, std::string_view key) {
 Result<void> Forks::check_fork(const StoredBlock& origin) {
   const std::string what = "fork " + origin.text();
   if (!has_permit(origin.permits, Permit::fork)) {
-    registry_.options.audit->note("refused: " + what + ", which does not permit it");
+    registry_.say(EventKind::denied, origin, what + ": it does not permit it");
     return fail(Errc::not_permitted, what + ": add \"fork\" to its permit");
   }
   if (!origin.segment) return fail(Errc::invalid_argument, what + ": it has no memory of its own");
@@ -89,6 +89,9 @@ Result<BlockId> Forks::fork(BlockId origin_id, BlockRequest request) {
   if (auto may = check_fork(*origin); !may) return tl::unexpected(may.error());
   if (auto fits = registry_.check_creation(request); !fits) return tl::unexpected(fits.error());
   request.origin = origin->id;
+  if (origin->mask) add_patterns(request.sensitive, origin->mask->patterns());
+  const auto begun = registry_.begin(EventKind::forked, *origin, "as " + request.policy.name);
+  const auto creation = registry_.begin(EventKind::created, "block " + request.policy.name);
   std::string base;
   const auto id = registry_.blocks.create(request, [&](StoredBlock& fork) -> Result<void> {
     const auto taken = registry_.take_checkpoint(*origin, base_name(fork.id));
@@ -113,7 +116,7 @@ Result<BlockId> Forks::fork(BlockId origin_id, BlockRequest request) {
     return tl::unexpected(taken.error());
   }
   registry_.announce(*id, request);
-  registry_.options.audit->note("forked " + origin->text() + " as " + fork.text());
+  registry_.say(EventKind::forked, *origin, "as " + fork.text());
   return id;
 }
 
@@ -208,6 +211,10 @@ Result<void> Forks::merge(StoredBlock& fork, const MergePlan& plan, bool is_tria
   if (is_trial) return {};
   if (report.conflicts != 0) return fail(Errc::join_conflict, "join " + fork.text());
   StoredBlock& origin = *registry_.blocks.find(fork.origin);
+  // Before what it covers arrives there.
+  if (fork.mask && registry_.blocks.add_sensitive(origin, fork.mask->patterns())) {
+    registry_.options.audit->block_masked(origin.id, origin.mask);
+  }
   return registry_.generations.merge(origin, plan, base_name(fork.id), report);
 }
 
@@ -215,6 +222,8 @@ Result<void> Forks::join(StoredBlock& fork, const JoinRequest& request, MergeRep
                          std::string_view why) {
   const auto plan = plan_join(fork, request);
   if (!plan) return tl::unexpected(plan.error());
+  const auto begun = registry_.begin(EventKind::joined, *registry_.blocks.find(fork.origin),
+                                     fork.text() + ", " + std::string(why));
   registry_.blocks.begin_join(fork);
   auto done = merge(fork, *plan, request.is_trial, report);
   if (!done || request.is_trial) {
@@ -227,8 +236,7 @@ Result<void> Forks::join(StoredBlock& fork, const JoinRequest& request, MergeRep
   const std::string counts =
       std::to_string(report.taken) + " taken, " + std::to_string(report.erased) + " erased, " +
       std::to_string(report.combined) + " combined, " + std::to_string(report.kept) + " kept";
-  registry_.options.audit->note("joined " + fork.text() + " to " + origin.text() + ": " + counts);
-  registry_.say(EventKind::joined, origin.text(),
+  registry_.say(EventKind::joined, origin,
                 fork.text() + ": " + counts + ", " + std::string(why));
   registry_.destroy_block(fork.id, "joined to its origin");
   return {};

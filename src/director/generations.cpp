@@ -126,12 +126,11 @@ Result<void> Generations::roll_back(StoredBlock& block, std::string_view name,
   const auto change_back = [](NextGeneration& content) {
     return content.change_back_from({segment::kNow, platform::monotonic_coarse_ms()});
   };
+  const std::string detail = "to checkpoint " + std::string(name) + ", " + std::string(why);
+  const auto begun = registry_.begin(EventKind::rolled_back, block, detail);
   auto done = move(block, {{instant}}, change_back);
   if (!done) return done;
-  registry_.options.audit->note("rolled back " + text + " to checkpoint " + std::string(name) +
-                                ", generation " + std::to_string(raw(block.generation)));
-  registry_.say(EventKind::rolled_back, text,
-                "to checkpoint " + std::string(name) + ", " + std::string(why));
+  registry_.say(EventKind::rolled_back, block, detail);
   return {};
 }
 
@@ -172,13 +171,13 @@ Result<void> Generations::renew(StoredBlock& block) {
 Result<std::uint64_t> Generations::compact(StoredBlock& block, std::string_view why) {
   if (auto may = check_active(block, "compact"); !may) return tl::unexpected(may.error());
   const std::uint64_t before = block.reserved_bytes();
+  const auto begun = registry_.begin(EventKind::compacted, block, std::string(why));
   if (auto done = move(block, {.room = Room::as_needed}, copy_rest); !done) {
     return tl::unexpected(done.error());
   }
   const std::string sizes =
       std::to_string(before) + " bytes to " + std::to_string(block.reserved_bytes());
-  registry_.options.audit->note("compacted " + block.text() + ": " + sizes);
-  registry_.say(EventKind::compacted, block.text(), sizes + ", " + std::string(why));
+  registry_.say(EventKind::compacted, block, sizes + ", " + std::string(why));
   return block.reserved_bytes();
 }
 

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "platform/os_error.hpp"
@@ -62,6 +63,13 @@ Result<OperatorKey> OperatorKey::load_or_create(const std::filesystem::path& pat
   const auto random = platform::random_bytes(std::as_writable_bytes(std::span(key.bytes_)));
   if (!random) return tl::unexpected(random.error());
   if (auto written = write_new(path, key.bytes_); !written) return tl::unexpected(written.error());
+  return key;
+}
+
+std::optional<OperatorKey> OperatorKey::of(std::span<const std::uint8_t> bytes) {
+  OperatorKey key;
+  if (bytes.size() != key.bytes_.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), key.bytes_.begin());
   return key;
 }
 

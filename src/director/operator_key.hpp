@@ -34,6 +34,8 @@ class OperatorKey {
   // and renamed). denied: the file is another user's or others may read it.
   [[nodiscard]] static Result<OperatorKey> load_or_create(const std::filesystem::path& path);
 
+  // None: they are not as many as a key has.
+  [[nodiscard]] static std::optional<OperatorKey> of(std::span<const std::uint8_t> bytes);
   // In constant time.
   [[nodiscard]] bool equals(std::span<const std::uint8_t> bytes) const noexcept;
 

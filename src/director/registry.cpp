@@ -79,7 +79,8 @@ Registry::Registry(RegistryOptions given, SegmentFile control_file)
       control_file_(std::move(control_file)),
       control(control_file_.memory()),
       scopes(control, options.budgets),
-      blocks({options.paths, control, opener, *options.data_plane, options.naming}),
+      blocks({options.paths, control, opener, *options.data_plane, options.naming,
+              options.mask_key ? *options.mask_key : random_mask_key()}),
       workers(control),
       references(control),
       holdings(control),
@@ -89,10 +90,6 @@ Registry::Registry(RegistryOptions given, SegmentFile control_file)
 
 Result<platform::UniqueFd> Registry::control_descriptor() {
   return control_file_.descriptor(Access::read_only, opener);
-}
-
-void Registry::say(EventKind kind, std::string subject, std::string detail) {
-  options.events->on_event({kind, std::move(subject), std::move(detail)});
 }
 
 Result<void> Registry::check_creation(const BlockRequest& request) {
@@ -125,6 +122,7 @@ Result<BlockId> Registry::create_block(const BlockRequest& request) {
   }
   if (request.is_loaded) return create_loaded(request);
   if (auto fits = check_creation(request); !fits) return tl::unexpected(fits.error());
+  const auto begun = begin(EventKind::created, "block " + request.policy.name);
   const auto id = blocks.create(request);
   if (id) announce(*id, request);
   return id;
@@ -134,8 +132,7 @@ void Registry::announce(BlockId made, const BlockRequest& request) {
   const Scope* owner = scopes.find(request.policy.owner);
   StoredBlock& block = *blocks.find(made);
   name_heir(block);
-  options.audit->note("created block " + std::to_string(raw(made)) + " " + request.policy.name);
-  say(EventKind::created, block.text(),
+  say(EventKind::created, block,
       std::string(sessionblocks::word(request.policy.kind)) + ", owner " + owner->path);
   acted(request.policy.kind == BlockKind::forked ? Act::fork : Act::create, owner->id, made);
 }
@@ -160,7 +157,9 @@ Result<void> Registry::create_missing(const std::vector<BlockRequest>& requests)
 void Registry::destroy_block(BlockId id, std::string_view why) {
   StoredBlock* block = blocks.find(id);
   if (block == nullptr) return;
-  const std::string text = block->text();
+  const Subject subject(*block);
+  const std::string text = subject.text;
+  const auto begun = begin(EventKind::destroyed, subject, std::string(why));
   blocks.begin_destroy(*block);
   forks.release_base(*block);
   forget_checkpoints(*block);
@@ -175,8 +174,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   SESSIONBLOCKS_CRASH("destroy.withdrawn");
   if (retired && retired->segment) retired_.push_back(std::move(*retired));
   forget_retired();
-  options.audit->note("destroyed " + text);
-  say(EventKind::destroyed, text, std::string(why));
+  say(EventKind::destroyed, subject, std::string(why));
 }
 
 void Registry::ask_to_unmap(BlockId id, Generation generation) {

@@ -22,6 +22,7 @@
 #include "director/scope_tree.hpp"
 #include "director/snapshots.hpp"
 #include "director/state_folder.hpp"
+#include "director/transitions.hpp"
 #include "director/turns.hpp"
 #include "director/worker_table.hpp"
 
@@ -37,7 +38,10 @@ class Registry {
                                                               SegmentFile control);
 
   // The audit reads workers' segments to its end, so it ends before they are unmapped.
-  ~Registry() { options.audit.reset(); }
+  ~Registry() {
+    transitions.note_left_out(true);
+    options.audit.reset();
+  }
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
@@ -171,9 +175,15 @@ class Registry {
   // Removes everything that has a name, and keeps nothing.
   void remove_all();
 
-  void say(EventKind kind, std::string subject, std::string detail = {});
   // To whom it may concern: RegistryOptions::guard.
   void acted(Act act, ScopeId scope, BlockId block = {});
+  // transitions.hpp.
+  void say(EventKind kind, Subject subject, std::string detail = {}) {
+    transitions.say(kind, std::move(subject), std::move(detail));
+  }
+  [[nodiscard]] Transitions::Begun begin(EventKind kind, Subject subject, std::string detail = {}) {
+    return transitions.begin(kind, std::move(subject), std::move(detail));
+  }
   [[nodiscard]] Result<platform::UniqueFd> control_descriptor();
   [[nodiscard]] std::uint64_t control_bytes() const noexcept { return control_file_.bytes(); }
 
@@ -226,6 +236,9 @@ class Registry {
   std::function<void(const Worker&, unsigned open)> on_unmap;
 
   RegistryOptions options;
+  // What examining suspect blocks has taken of the event loop's time, so far.
+  std::uint64_t examined_ns = 0;
+  Transitions transitions{options.events, options.audit};
 
  private:
   Registry(RegistryOptions options, SegmentFile control);
@@ -256,7 +269,7 @@ class Registry {
                                                  const Sharing& sharing);
   [[nodiscard]] Result<void> mark_used(const Reference& reference);
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
-  void recover(Worker& worker, const std::string& text);
+  void recover(Worker& worker, const Subject& subject);
   void forget_retired();
   [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
                                                               ScopeId scope);

@@ -29,6 +29,8 @@ Result<Checkpoint> Registry::take_checkpoint(StoredBlock& block, const std::stri
   if (own == nullptr || !block.segment) {
     return fail(Errc::invalid_argument, block.text() + " has no memory of its own");
   }
+  const std::string detail = "checkpoint " + name;
+  const auto begun = begin(EventKind::pinned, block, detail);
   const auto holders = workers.holders(block.id, block.generation);
   const auto instant = options.data_plane->take_checkpoint(block.memory(), own->memory(), holders);
   if (!instant) return tl::unexpected(instant.error());
@@ -43,7 +45,7 @@ Result<Checkpoint> Registry::take_checkpoint(StoredBlock& block, const std::stri
   }
   made.row = *row;
   block.checkpoints.push_back(made);
-  options.audit->note("took checkpoint " + name + " of " + block.text());
+  say(EventKind::pinned, block, detail);
   return made;
 }
 
@@ -52,11 +54,13 @@ Result<void> Registry::release_checkpoint(StoredBlock& block, std::string_view n
   if (found == block.checkpoints.end()) {
     return fail(Errc::no_such_checkpoint, std::string(name) + " of " + block.text());
   }
+  const std::string detail = "checkpoint " + std::string(name);
+  const auto begun = begin(EventKind::unpinned, block, detail);
   control.withdraw_checkpoint(found->row);
   block.checkpoints.erase(found);
   // CRASH(checkpoint.withdrawn): a pin that no row names; adoption releases it.
   SESSIONBLOCKS_CRASH("checkpoint.withdrawn");
-  options.audit->note("released checkpoint " + std::string(name) + " of " + block.text());
+  say(EventKind::unpinned, block, detail);
   return keep_checkpoints(block);
 }
 

@@ -2,6 +2,7 @@
 // what cannot be raises a number in its own segment, and the director looks for itself.
 #include "core/crash_point.hpp"
 #include "director/registry.hpp"
+#include "platform/clock.hpp"
 
 namespace sessionblocks::director {
 namespace {
@@ -39,8 +40,10 @@ bool Registry::examine(StoredBlock& block) {
     return false;
   }
   const bool suspect = block.is_suspect;
+  const std::uint64_t begun_ns = platform::monotonic_ns();
   const auto examined =
       options.data_plane->examine(block.memory(), suspect ? kSlotsAtOnce : std::uint64_t{0});
+  if (suspect) examined_ns += platform::monotonic_ns() - begun_ns;
   if (!examined.damage.empty()) {
     quarantine_block(block.id, examined.damage);
     return false;

@@ -74,6 +74,7 @@ Result<datablock::DataBlock> Registry::elevate(StoredBlock& block, Elevation whe
     return tl::unexpected(permitted.error());
   }
   if (auto made = state().make(); !made) return tl::unexpected(made.error());
+  const auto begun = begin(EventKind::elevated, block);
   auto store = datablock::Store::open(state().datablocks().native());
   if (!store) return tl::unexpected(store.error());
   std::array together = {&block};
@@ -100,9 +101,7 @@ Result<datablock::DataBlock> Registry::elevate(StoredBlock& block, Elevation whe
   SESSIONBLOCKS_CRASH("elevate.committed");
   unpin(together);
   if (!kept) return tl::unexpected(kept.error());
-  const std::string what = (is_new ? "elevated " : "not elevated again: ") + block.text();
-  options.audit->note(what + (is_new ? " to " : " is as ") + name_of(**kept));
-  if (is_new) say(EventKind::elevated, block.text(), "to " + name_of(**kept));
+  if (is_new) say(EventKind::elevated, block, "to " + name_of(**kept));
   return **kept;
 }
 
@@ -122,6 +121,7 @@ Result<BlockId> Registry::create_loaded(const BlockRequest& request) {
   const datablock::DataBlock& from = **found;
   Restored loaded;
   Result<void> read;
+  const auto begun = begin(EventKind::loaded, "block " + plain.policy.name, name_of(from));
   const auto block = create_filled(plain, entries_of(*store, from, loaded, read));
   if (!block) return read ? block : tl::unexpected(cannot_begin(request, from, read.error()));
   say_loaded(*block, from, loaded);
@@ -132,6 +132,7 @@ Result<Restored> Registry::load(datablock::Store& store, const datablock::DataBl
                                 const RestoreRequest& request) {
   Restored loaded;
   Result<void> read;
+  const auto begun = begin(EventKind::loaded, "block " + request.name, name_of(from));
   const auto block =
       create_filled(request_of(from.about, request), entries_of(store, from, loaded, read));
   if (!block) return tl::unexpected(block.error());
@@ -141,11 +142,9 @@ Result<Restored> Registry::load(datablock::Store& store, const datablock::DataBl
 }
 
 void Registry::say_loaded(BlockId id, const datablock::DataBlock& from, const Restored& loaded) {
-  const std::string text = blocks.find(id)->text();
-  options.audit->note("filled " + text + " from " + name_of(from));
   std::string what = std::to_string(loaded.entries) + " entries of " + name_of(from);
   if (loaded.expired != 0) what += ", " + std::to_string(loaded.expired) + " had expired";
-  say(EventKind::loaded, text, what);
+  say(EventKind::loaded, *blocks.find(id), what);
 }
 
 }  // namespace sessionblocks::director

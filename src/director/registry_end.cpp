@@ -92,13 +92,15 @@ Result<Worker*> Registry::attach(ScopeId scope, const platform::ProcessIdentity&
 }
 
 Result<void> Registry::attach_started(Worker& worker) {
+  const Subject subject(worker_text(worker, scopes), worker.id);
+  const auto begun = begin(EventKind::attached, subject);
   if (auto given = give_segment(worker, options.ring_records); !given) return given;
   workers.set_state(worker, WorkerState::attached);
   // CRASH(worker.attached): attached, and neither log nor worker know; adoption tells the log, and
   // a worker that asks again gets another segment.
   SESSIONBLOCKS_CRASH("worker.attached");
   options.audit->worker_added(worker.memory(), scopes.find(worker.scope)->path);
-  say(EventKind::attached, worker_text(worker, scopes));
+  say(EventKind::attached, subject);
   return {};
 }
 
@@ -116,21 +118,25 @@ std::optional<BlockMemory> Registry::memory_of(const OpenedBlock& opened) {
 void Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) {
   Worker* worker = workers.find(id);
   if (worker == nullptr) return;
-  const std::string text = worker_text(*worker, scopes);
+  const Subject subject(worker_text(*worker, scopes), id);
+  // Asked once: it can change its mind.
+  const bool has_detached = worker->segment && worker->has_detached();
+  const EventKind how = has_detached ? EventKind::detached : EventKind::died;
+  // The director's own lane ends with it; that is no worker's death.
+  std::optional<Transitions::Begun> begun;
+  const bool is_told = worker->segment && !worker->is_director;
+  if (is_told) begun.emplace(begin(how, subject, std::string(why)));
   workers.set_state(*worker, WorkerState::dead);
   // CRASH(worker.dead): adoption finds the row and recovers it again from here.
   SESSIONBLOCKS_CRASH("worker.dead");
   if (worker->segment) {
-    // The director's own lane ends with it; that is no worker's death.
-    if (!worker->is_director) {
-      say(worker->has_detached() ? EventKind::detached : EventKind::died, text, std::string(why));
-    }
+    if (is_told) say(how, subject, std::string(why));
     hear_of_damage();  // what it saw last
     options.audit->drain_fully(id);
     // CRASH(worker.drained): as worker.dead, with a ring that is empty.
     SESSIONBLOCKS_CRASH("worker.drained");
     if (recovery == Recovery::full) {
-      recover(*worker, text);
+      recover(*worker, subject);
       // CRASH(worker.repaired): its last record may be in the ring only; adoption drains it.
       SESSIONBLOCKS_CRASH("worker.repaired");
       options.audit->drain_fully(id);
@@ -154,7 +160,8 @@ void Registry::end_worker(WorkerId id, std::string_view why, Recovery recovery) 
   forget_retired();
 }
 
-void Registry::recover(Worker& worker, const std::string& text) {
+void Registry::recover(Worker& worker, const Subject& subject) {
+  const auto begun = begin(EventKind::recovered, subject);
   std::vector<WorkerOpen> opens;
   for (const auto& [open, opened] : worker.opens) {
     opens.push_back({open, opened.rights, memory_of(opened).value_or(BlockMemory{})});
@@ -166,7 +173,7 @@ void Registry::recover(Worker& worker, const std::string& text) {
   }
   const RecoveryReport report = options.data_plane->recover(worker.memory(), opens);
   if (report.refused != 0) {
-    say(EventKind::forged, text,
+    say(EventKind::forged, subject,
         std::to_string(report.refused) +
             " operations in flight that its blocks contradict; nothing was done for them");
     if (options.guard != nullptr) options.guard->intent_forged(worker.id);
@@ -178,7 +185,7 @@ void Registry::recover(Worker& worker, const std::string& text) {
   if (report.committed + report.undone == 0 && (worker.has_detached() || worker.is_director)) {
     return;
   }
-  say(EventKind::recovered, text,
+  say(EventKind::recovered, subject,
       std::to_string(report.committed) + " in flight had committed, " +
           std::to_string(report.undone) + " had not");
 }
@@ -187,6 +194,7 @@ void Registry::end_scope(ScopeId scope, std::string_view why) {
   const Scope* found = scopes.find(scope);
   if (found == nullptr) return;
   const std::string path = found->path;
+  const auto begun = begin(EventKind::ended, "scope " + path, std::string(why));
   scopes.mark_ending(scope);
   // CRASH(scope.ending): adoption ends what is marked, children first.
   SESSIONBLOCKS_CRASH("scope.ending");

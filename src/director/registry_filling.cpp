@@ -24,6 +24,7 @@ Result<FillPlace> Registry::fill_place(const StoredBlock& block) {
   // What the records of a director that dies meanwhile are about.
   const std::uint64_t word = (std::uint64_t{raw(block.generation)} << 32U) | raw(block.id);
   own->header()->opens[kFillOpen].store(word, std::memory_order_release);
+  options.audit->block_masked(block.id, block.mask);
   options.audit->block_opened(id, kFillOpen, block.id, block.generation, block.policy.name);
   return FillPlace{block.memory(), own->memory(), kFillOpen,
                    [this, id] { options.audit->drain_fully(id); }};
@@ -31,6 +32,7 @@ Result<FillPlace> Registry::fill_place(const StoredBlock& block) {
 
 Result<BlockId> Registry::create_filled(const BlockRequest& request, const EntrySource& source) {
   if (auto fits = check_creation(request); !fits) return tl::unexpected(fits.error());
+  const auto begun = begin(EventKind::created, "block " + request.policy.name);
   const auto id = blocks.create(request, [&](StoredBlock& block) { return fill(block, source); });
   if (id) announce(*id, request);
   return id;

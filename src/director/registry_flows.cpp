@@ -48,6 +48,7 @@ Result<ScopeId> Registry::enter_flow(const FlowEntry& entered, ScopeId parent,
     return fail(Errc::invalid_argument, "enter scope " + std::string(name) + ": its number is " +
                                             "that of " + flow->path + " already");
   }
+  const auto begun = begin(EventKind::started, Subject("flow scope " + std::string(name), entered.worker));
   if (flow == nullptr) {
     if (const Scope* other = scopes.find(above->path + "/" + std::string(name))) {
       return fail(Errc::exists, "enter scope " + other->path + ": it was entered and not left");
@@ -67,8 +68,8 @@ Result<ScopeId> Registry::enter_flow(const FlowEntry& entered, ScopeId parent,
   // CRASH(flow.entered): a whole flow scope of which its worker was not told; it asks again, or
   // leaves it, or ends.
   SESSIONBLOCKS_CRASH("flow.entered");
-  options.audit->note("entered flow scope " + flow->path + ", " + worker_text(entered));
-  say(EventKind::started, "scope " + flow->path, worker_text(entered) + " entered it");
+  say(EventKind::started, Subject("scope " + flow->path, entered.worker),
+      worker_text(entered) + " entered it");
   acted(Act::enter_scope, id);
   return id;
 }
@@ -76,14 +77,12 @@ Result<ScopeId> Registry::enter_flow(const FlowEntry& entered, ScopeId parent,
 void Registry::end_flow(ScopeId flow, std::string_view why) {
   const Scope* found = scopes.find(flow);
   if (found == nullptr || found->kind != ScopeKind::flow) return;
-  const std::string path = found->path;
   scopes.mark_ending(flow);
   // CRASH(flow.ending): a marked flow scope, and all that is in and below it; adoption ends it.
   SESSIONBLOCKS_CRASH("flow.ending");
   for (const ScopeId scope : scopes.subtree(flow)) end_scope(scope, why);
-  // CRASH(flow.ended): no note of it in the log.
+  // CRASH(flow.ended): all done.
   SESSIONBLOCKS_CRASH("flow.ended");
-  options.audit->note("ended flow scope " + path + ": " + std::string(why));
 }
 
 void Registry::end_abandoned_flows() {

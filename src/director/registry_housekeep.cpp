@@ -32,6 +32,7 @@ std::uint64_t activity_of(const StoredBlock& block) noexcept {
 
 bool Registry::housekeep() {
   control.refresh_clocks();
+  transitions.note_left_out();
   hear_of_damage();
   const std::uint64_t now = platform::boottime_ns() / 1'000'000;
   std::vector<BlockId> ended;

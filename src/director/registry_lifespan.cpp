@@ -86,8 +86,7 @@ void Registry::end_system() {
 }
 
 void Registry::say_lost(const StoredBlock& block, const std::string& why) {
-  options.audit->note("lost " + block.text() + ": " + why);
-  say(EventKind::failed, block.text(), why);
+  say(EventKind::failed, block, why);
 }
 
 const Scope* Registry::heir_of(const StoredBlock& block) const {
@@ -126,6 +125,8 @@ void Registry::hand_over(StoredBlock& block, ScopeId heir, std::string_view why)
   const Scope* const before = scopes.find(block.policy.owner);
   const std::string from = before != nullptr ? before->path : "an ended scope";
   const bool is_created = !block.ending.is_heir_by_path;
+  const std::string what = "from " + from + " to " + scopes.find(heir)->path;
+  const auto begun = begin(EventKind::handed_over, block, what);
   blocks.begin_hand_over(block, heir);
   if (is_created) block.policy.grants = grants_of_created(block);
   if (!revoke_beyond_grants(block)) return;  // the start goes on here, with a lane
@@ -137,9 +138,7 @@ void Registry::hand_over(StoredBlock& block, ScopeId heir, std::string_view why)
   blocks.finish_hand_over(*held);
   // CRASH(handover.done): all done but the log's note of it.
   SESSIONBLOCKS_CRASH("handover.done");
-  const std::string what = "from " + from + " to " + scopes.find(heir)->path;
-  options.audit->note("handed over " + held->text() + " " + what);
-  say(EventKind::handed_over, held->text(), what + ": " + std::string(why));
+  say(EventKind::handed_over, *held, what + ": " + std::string(why));
 }
 
 // As if its new owner had created it (request_blocks.cpp).

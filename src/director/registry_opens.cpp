@@ -141,6 +141,9 @@ Result<Opening> Registry::open_block(Worker& worker, const StoredBlock& block, R
     auto kept = holdings.keep(block.id, block.generation, {worker.process, scope, opening.rights});
     if (!kept) return tl::unexpected(kept.error());
   }
+  Subject subject(block);
+  subject.worker = worker.id;
+  const auto begun = begin(EventKind::opened, subject);
   const auto open = workers.add_open(worker, {block.id, block.generation, opening.rights});
   if (!open) return tl::unexpected(open.error());
   // CRASH(open.added): an index that its worker was not told of; adoption keeps it taken.
@@ -158,16 +161,17 @@ Result<Opening> Registry::open_block(Worker& worker, const StoredBlock& block, R
   opening.bytes = block.segment->bytes();
   opening.open = *open;
   opening.descriptor = std::move(*fd);
+  options.audit->block_masked(block.id, block.mask);
   options.audit->block_opened(worker.id, *open, block.id, block.generation, block.policy.name);
   // CRASH(open.logged): the same, and the log knows it.
   SESSIONBLOCKS_CRASH("open.logged");
-  say(EventKind::opened, block.text(),
+  say(EventKind::opened, subject,
       "by worker " + std::to_string(raw(worker.id)) + " as \"" +
           std::string(sessionblocks::word(opening.rights)) + "\"" +
           (through != nullptr ? ", by " + reference_name(*through) : std::string()));
   if (through != nullptr) {
-    options.audit->note("worker " + std::to_string(raw(worker.id)) + " redeemed " +
-                        reference_name(*through) + " for " + block.text());
+    say(EventKind::redeemed, subject,
+        reference_name(*through) + " by worker " + std::to_string(raw(worker.id)));
   }
   return opening;
 }
@@ -186,7 +190,15 @@ Result<platform::UniqueFd> Registry::readers_of(Worker& worker, unsigned open) {
 }
 
 void Registry::close(Worker& worker, unsigned open) {
-  if (worker.open_at(open) == nullptr) return;
+  const OpenedBlock* const opened = worker.open_at(open);
+  if (opened == nullptr) return;
+  const StoredBlock* const block = blocks.find(opened->block);
+  Subject subject = block != nullptr ? Subject(*block)
+                                     : Subject("block " + std::to_string(raw(opened->block)));
+  subject.block = opened->block;
+  subject.generation = opened->generation;
+  subject.worker = worker.id;
+  const auto begun = begin(EventKind::closed, subject);
   options.audit->drain_fully(worker.id);
   // CRASH(close.drained): still open; its worker asks again, or adoption keeps the index taken.
   SESSIONBLOCKS_CRASH("close.drained");
@@ -194,6 +206,7 @@ void Registry::close(Worker& worker, unsigned open) {
   workers.remove_open(worker, open);
   // CRASH(close.removed): closed, and its worker not told so.
   SESSIONBLOCKS_CRASH("close.removed");
+  say(EventKind::closed, subject, "by worker " + std::to_string(raw(worker.id)));
   forget_retired();
 }
 

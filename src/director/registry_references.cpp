@@ -22,6 +22,10 @@ std::string text_of(const Worker& worker) {
   return "worker " + std::to_string(raw(worker.id));
 }
 
+Subject subject_of(const Worker& worker) {
+  return {text_of(worker), worker.id};
+}
+
 Result<std::uint64_t> new_nonce() {
   auto nonce = platform::random_u64();
   while (nonce && *nonce == 0) nonce = platform::random_u64();
@@ -34,16 +38,16 @@ Result<std::string> Registry::share(Worker& worker, unsigned open, const Sharing
                                     const ReferenceKey& key) {
   const auto reference = make_reference(worker, open, sharing);
   if (!reference) {
-    options.audit->note("refused " + text_of(worker) + " to share: " + reference.error().message());
+    say(EventKind::denied, subject_of(worker), "share: " + reference.error().message());
     return tl::unexpected(reference.error());
   }
   const std::string what =
       "\"" + std::string(sessionblocks::word(reference->rights)) + "\" by " + text_of(worker) +
       " with " + sharing.audience + " for " + std::to_string(sharing.lifetime_ms) + " ms" +
       (reference->is_single_use ? ", once: " : ": ") + reference_name(*reference);
-  const std::string block = blocks.find(reference->block)->text();
-  options.audit->note("shared " + block + " as " + what);
-  say(EventKind::shared, block, "as " + what);
+  Subject subject(*blocks.find(reference->block));
+  subject.worker = worker.id;
+  say(EventKind::shared, std::move(subject), "as " + what);
   acted(Act::share, worker.scope, reference->block);
   return key.text_of(*reference);
 }
@@ -125,6 +129,7 @@ Result<Opening> Registry::redeem(Worker& worker, std::string_view text, const Re
     if (!reference) return tl::unexpected(reference.error());
     const auto block = redeemable(*reference, worker.scope);
     if (!block) return tl::unexpected(block.error());
+    const auto begun = begin(EventKind::redeemed, **block, reference_name(*reference));
     if (reference->is_single_use) {
       if (auto marked = mark_used(*reference); !marked) return tl::unexpected(marked.error());
     }
@@ -136,9 +141,7 @@ Result<Opening> Registry::redeem(Worker& worker, std::string_view text, const Re
   };
   auto opening = open_for();
   if (!opening) {
-    const std::string why = opening.error().message();
-    options.audit->note("refused " + text_of(worker) + " to redeem: " + why);
-    say(EventKind::denied, text_of(worker), "redeem: " + why);
+    say(EventKind::denied, subject_of(worker), "redeem: " + opening.error().message());
   }
   return opening;
 }

@@ -49,6 +49,7 @@ snapshot::BlockDescription Registry::describe(const StoredBlock& block, std::uin
   if (owner != nullptr) made.owner = owner->path;
   made.quota_bytes = block.quota_bytes;
   made.permits = block.permits;
+  if (block.mask) made.sensitive = block.mask->patterns();
   made.instant = instant;
   made.taken_unix_ms = taken_unix_ms;
   return made;
@@ -61,6 +62,7 @@ BlockRequest request_of(const snapshot::BlockDescription& from, const RestoreReq
   made.quota_bytes = from.quota_bytes;
   made.audit = from.audit;
   made.permits = from.permits;
+  made.sensitive = from.sensitive;
   return made;
 }
 
@@ -82,7 +84,7 @@ Result<SnapshotMade> Registry::snapshot_scope(const Scope& scope,
       plan.blocks.push_back(&block);
     } else {
       plan.left_out.push_back(block.text());
-      say(EventKind::denied, block.text(), permitted.error().message());
+      say(EventKind::denied, block, permitted.error().message());
     }
   }
   if (plan.blocks.empty()) {
@@ -94,6 +96,10 @@ Result<SnapshotMade> Registry::snapshot_scope(const Scope& scope,
 
 Result<SnapshotMade> Registry::snapshot(SnapshotPlan plan) {
   if (auto made = state().make(); !made) return tl::unexpected(made.error());
+  std::vector<Transitions::Begun> begun;
+  for (const StoredBlock* block : plan.blocks) {
+    begun.push_back(begin(EventKind::saved, *block, plan.path.native()));
+  }
   auto made = write_snapshot(plan);
   unpin(plan.blocks);
   state().remove_unfinished();
@@ -101,9 +107,9 @@ Result<SnapshotMade> Registry::snapshot(SnapshotPlan plan) {
   // CRASH(snapshot.finished): all done but the log's note of it.
   SESSIONBLOCKS_CRASH("snapshot.finished");
   const std::string what = made->path.native() + (made->is_exact ? "" : ", not of one instant");
-  for (const StoredBlock* block : plan.blocks) {
-    options.audit->note("wrote snapshot " + what + " of " + block->text());
-    say(EventKind::saved, block->text(), what);
+  // What was begun last is said first.
+  for (auto at = plan.blocks.rbegin(); at != plan.blocks.rend(); ++at) {
+    say(EventKind::saved, **at, what);
   }
   return made;
 }
@@ -209,11 +215,13 @@ Result<Restored> Registry::restore(snapshot::Reader& file, std::size_t index,
     }
     return read;
   };
+  const std::string origin =
+      "from a snapshot of block " + from.name + " (" + std::to_string(raw(from.id)) + ")";
+  const auto begun = begin(EventKind::restored, "block " + request.name, origin);
   const auto block = create_filled(request_of(from, request), source);
   if (!block) return tl::unexpected(block.error());
   restored.block = *block;
-  options.audit->note("filled " + blocks.find(*block)->text() + " from a snapshot of block " +
-                      from.name + " (" + std::to_string(raw(from.id)) + ")");
+  say(EventKind::restored, *blocks.find(*block), origin);
   return restored;
 }
 

@@ -18,6 +18,7 @@ struct RegistryOptions {
   Naming naming = Naming::named;
   std::uint64_t ring_records = layout::kDefaultRingRecords;
   std::optional<std::uint64_t> budget_bytes;  // of all blocks, 0: no bound; none: as control says
+  std::optional<MaskKey> mask_key;            // of sensitive keys; none: a random one
   std::optional<Budgets> budgets;             // of scopes; none: as control says
   std::shared_ptr<DataPlane> data_plane;      // none: the real one, src/segment
   MakeAuditSink make_audit;                   // none: records are drained and dropped

@@ -69,6 +69,10 @@ Result<BlockRequest> read_request(const Fields& fields) {
   const auto bits = permit_bits(*permits);
   if (!bits) return tl::unexpected(bits.error());
   request.permits = *bits;
+  const auto sensitive = fields.texts("sensitive", kMostSensitivePatterns);
+  if (!sensitive) return tl::unexpected(sensitive.error());
+  if (auto checked = check_patterns(*sensitive); !checked) return tl::unexpected(checked.error());
+  request.sensitive = *sensitive;
   request.policy.name = *name;
   request.policy.kind = *kind;
   request.audit = *audit;

@@ -30,11 +30,10 @@ Answer answer_delete_snapshot(RequestContext& context, Client& client, const Fie
   if (!may) return tl::unexpected(may.error());
   Registry& registry = context.registry;
   const StateFolder state(registry.options.paths.state());
+  const auto begun = registry.begin(EventKind::deleted, "snapshot " + *name);
   const auto deleted = delete_snapshot(state, *name, *keeps_keys == 1, *may);
   if (!deleted) return tl::unexpected(deleted.error());
   const std::string what = "snapshot " + *name;
-  registry.options.audit->note("deleted " + what + " and " + std::to_string(deleted->keys) +
-                               " keys, " + asked_for_by(client));
   registry.say(EventKind::deleted, what,
                std::to_string(deleted->keys) + " keys, " + asked_for_by(client));
   Reply reply;
@@ -51,12 +50,12 @@ Answer answer_delete_datablocks(RequestContext& context, Client& client, const F
   if (!may) return tl::unexpected(may.error());
   Registry& registry = context.registry;
   const StateFolder state(registry.options.paths.state());
+  const auto begun = registry.begin(EventKind::deleted, "DataBlocks " + *which);
   const auto deleted = delete_datablocks(state, *which, *all == 1, *may);
   if (!deleted) return tl::unexpected(deleted.error());
   for (const datablock::DataBlock& one : *deleted) {
     const std::string what = "DataBlock " + std::to_string(one.id);
     const std::string of = "of " + one.about.name + ", " + asked_for_by(client);
-    registry.options.audit->note("deleted " + what + " " + of);
     registry.say(EventKind::deleted, what, of);
   }
   Reply reply;

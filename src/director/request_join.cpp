@@ -37,12 +37,13 @@ std::string_view text_of(const std::vector<std::byte>& key) {
 }
 
 // "2 keys: 'a' (both sides changed it), 'b' (the sum does not fit)"
-std::string names_of(const MergeReport& report) {
+std::string names_of(const MergeReport& report, const SharedMask& mask) {
   std::string names = std::to_string(report.conflicts) + (report.conflicts == 1 ? " key" : " keys");
   std::string_view before = ": ";
   for (const auto& conflict : report.named) {
-    names +=
-        std::string(before) + quote(text_of(conflict.key)) + " (" + std::string(conflict.why) + ")";
+    const std::string_view key = text_of(conflict.key);
+    names += std::string(before) + quote(mask ? mask->shown(key) : std::string(key)) + " (" +
+             std::string(conflict.why) + ")";
     before = ", ";
   }
   if (report.conflicts > report.named.size()) names += ", and more";
@@ -87,6 +88,16 @@ Result<StoredBlock*> fork_behind(RequestContext& context, const Client& client,
               "join " + fork->text() + " to " + origin->text() + ": its origin may not be written");
 }
 
+// A text may end in any log: it names no key that is sensitive on either side.
+SharedMask mask_of(Registry& registry, const StoredBlock& fork) {
+  SensitivePatterns all;
+  if (fork.mask) add_patterns(all, fork.mask->patterns());
+  const StoredBlock* const origin = registry.blocks.find(fork.origin);
+  if (origin != nullptr && origin->mask) add_patterns(all, origin->mask->patterns());
+
+  return registry.blocks.mask_of(all);
+}
+
 }  // namespace
 
 Answer answer_join(RequestContext& context, Client& client, const Fields& fields) {
@@ -95,10 +106,11 @@ Answer answer_join(RequestContext& context, Client& client, const Fields& fields
   const auto fork = fork_behind(context, client, fields);
   if (!fork) return tl::unexpected(fork.error());
   const std::string text = (*fork)->text();
+  const SharedMask mask = mask_of(context.registry, **fork);
   MergeReport report;
   auto joined = context.registry.forks.join(**fork, *request, report, asked_for_by(client));
   if (!joined && joined.error() == Errc::join_conflict) {
-    return fail(Errc::join_conflict, "join " + text + ": " + names_of(report));
+    return fail(Errc::join_conflict, "join " + text + ": " + names_of(report, mask));
   }
   if (!joined) return tl::unexpected(joined.error());
   Reply reply;

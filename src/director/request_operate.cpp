@@ -45,7 +45,7 @@ Answer answer_act_as(RequestContext& context, Client& client, const Fields& fiel
   }
   if (auto may = check_may_join(*scope); !may) return tl::unexpected(may.error());
   const std::string who = "operator, pid " + std::to_string(client.credentials.pid);
-  registry.options.audit->note(who + ": acts as scope " + scope->path);
+  registry.say(EventKind::acting, who, "as scope " + scope->path);
   Reply reply;
   reply.body = {{"token", context.key.token_for({scope->id, WorkerId{}})}};
   return reply;

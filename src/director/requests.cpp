@@ -113,8 +113,10 @@ bool is_refusal(Errc code) {
 }  // namespace
 
 Reply answer(RequestContext& context, Client& client, const Message& request) {
+  std::optional<Transitions::Asking> asking;
   Answer answered;
   try {
+    asking.emplace(context.registry.transitions, who_is(client), client.worker);
     answered = dispatch(context, client, request);
   } catch (const std::bad_alloc&) {
     answered = fail(Errc::out_of_memory);
@@ -145,7 +147,11 @@ Result<ScopeId> make_script_scope(Registry& registry, bool makes_scopes, std::st
   if (!makes_scopes || !below || !is_name(path.substr(prefix.size()))) {
     return fail(Errc::no_such_scope, "scope " + quote(path));
   }
-  return scopes.add(sessionblocks::ScopeKind::script, scopes.root().id, path.substr(prefix.size()));
+  const auto begun = registry.begin(EventKind::begun, "scope " + std::string(path));
+  const auto made =
+      scopes.add(sessionblocks::ScopeKind::script, scopes.root().id, path.substr(prefix.size()));
+  if (made) registry.say(EventKind::begun, "scope " + std::string(path));
+  return made;
 }
 
 Result<void> check_may_join(const Scope& scope) {

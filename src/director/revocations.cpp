@@ -69,15 +69,15 @@ Result<Revocation*> Revocations::write_down(StoredBlock& block, const Revoking& 
 
 Result<void> Revocations::revoke(StoredBlock& block, const Revoking& what, std::string_view why) {
   if (auto has = check_memory(block, "revoke"); !has) return has;
+  const std::string detail = "from " + what.from + ", " + left_text(what.left) + " left";
+  const auto begun = registry_.begin(EventKind::revoked, block, detail);
   const auto written = write_down(block, what);
   if (!written) return tl::unexpected(written.error());
   // CRASH(revoke.stands): nobody is given more than is left; who holds more still does, and
   // adoption deals with that.
   SESSIONBLOCKS_CRASH("revoke.stands");
   const std::string text = block.text();
-  const std::string detail = "from " + what.from + ", " + left_text(what.left) + " left";
-  registry_.options.audit->note("revoked " + text + " " + detail);
-  registry_.say(EventKind::revoked, text, detail + ", " + std::string(why));
+  registry_.say(EventKind::revoked, block, detail + ", " + std::string(why));
   const BlockId id = block.id;
   auto outcome = enforce(block, what.from, what.by);
   // CRASH(revoke.enforced): all done, and control says that it is under way; adoption looks again.
@@ -108,14 +108,14 @@ Result<void> Revocations::grant_back(StoredBlock& block, std::string_view path,
                                             ": nothing was revoked from it" +
                                             (all.empty() ? std::string() : "; it was from " + all));
   }
+  const std::string detail = "back to " + std::string(path) + ", " + std::string(why);
+  const auto begun = registry_.begin(EventKind::granted, block, detail);
   registry_.control.withdraw_revocation(known->row);
   block.revocations.erase(known);
   --rows_;
   // CRASH(grant.withdrawn): all done but the log's note of it.
   SESSIONBLOCKS_CRASH("grant.withdrawn");
-  const std::string to = "to " + std::string(path);
-  registry_.options.audit->note("granted " + block.text() + " back " + to);
-  registry_.say(EventKind::granted, block.text(), "back " + to + ", " + std::string(why));
+  registry_.say(EventKind::granted, block, detail);
   return {};
 }
 

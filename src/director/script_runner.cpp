@@ -103,7 +103,11 @@ Result<ScopeId> ScriptRunner::scope_for(Kind kind, ScopeId parent, std::string_v
     if (found->kind == kind && found->name == name && found->slot == slot) return child;
   }
   if (is_resuming_) return ScopeId{};
-  return scopes.add(kind, parent, name, slot);
+  Registry& registry = parts_.registry;
+  const auto begun = registry.begin(EventKind::begun, "scope " + std::string(name));
+  const auto made = scopes.add(kind, parent, name, slot);
+  if (made) registry.say(EventKind::begun, "scope " + scopes.find(*made)->path);
+  return made;
 }
 
 Result<void> ScriptRunner::prepare(const ScriptSpec& spec) {
@@ -173,6 +177,8 @@ Result<void> ScriptRunner::launch(Slot& slot) {
   const Launch request{*slot.script->spec, slot.script->arguments, scope->path,
                        parts_.key.token_for({slot.scope, *id}),
                        [&](pid_t pid) { return admit(slot, *id, pid); }};
+  const EventKind kind = slot.restart_count == 0 ? EventKind::started : EventKind::restarted;
+  const auto begun = registry.begin(kind, scope->path);
   auto launched = parts_.launcher.start(request);
   if (!launched) {
     registry.workers.remove(*id);
@@ -187,8 +193,7 @@ Result<void> ScriptRunner::launch(Slot& slot) {
   watch(slot);
   std::string detail = "pid " + std::to_string(launched->pid);
   for (const std::string& missing : launched->left_out) detail += "; without: " + missing;
-  registry.say(slot.restart_count == 0 ? EventKind::started : EventKind::restarted, scope->path,
-               std::move(detail));
+  registry.say(kind, scope->path, std::move(detail));
   return {};
 }
 

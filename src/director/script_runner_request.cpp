@@ -118,7 +118,6 @@ Result<std::string> ScriptRunner::start_on_request(const StartRequest& request) 
   const std::string who = request.worker == WorkerId{}
                               ? std::string("an operator")
                               : "worker " + std::to_string(raw(request.worker));
-  parts_.registry.options.audit->note("started script " + path + " for " + who);
   parts_.registry.say(EventKind::started, "scope " + path, who + " asked for it");
   return path;
 }

@@ -47,6 +47,10 @@ Result<director::BlockRequest> request_of(const BlockOptions& options) {
   request.full_ring = director::stored(*full_ring);
   request.enforce = director::stored(*enforce);
   request.at_limit = director::stored(*at_limit);
+  if (auto checked = director::check_patterns(options.sensitive); !checked) {
+    return tl::unexpected(checked.error());
+  }
+  request.sensitive = options.sensitive;
   request.quota_bytes = options.quota_bytes;
   request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
   request.ending.idle_ms = static_cast<std::uint64_t>(options.idle.count());

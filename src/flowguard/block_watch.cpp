@@ -18,7 +18,8 @@ std::uint64_t age_of_oldest_checkpoint(const director::StoredBlock& block) {
 
 }  // namespace
 
-std::uint64_t LeakWatch::look(double stale_bytes, std::uint64_t now_ms) noexcept {
+std::uint64_t LeakWatch::look(double stale_bytes, bool may_grow, std::uint64_t now_ms) noexcept {
+  if (!may_grow) grown_ms_ = now_ms;
   if (stale_bytes > most_ * kGrown) {
     if (most_ == 0) since_ms_ = now_ms;
     most_ = stale_bytes;
@@ -44,7 +45,9 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::live_bytes] = keys.live_bytes;
   made[Metric::stale_bytes] = keys.stale_bytes;
   made[Metric::stale_share] = keys.live_bytes > 0 ? keys.stale_bytes / keys.live_bytes : 0;
-  made[Metric::leaking_ms] = static_cast<double>(leak_.look(keys.stale_bytes, turn.now_ms));
+  made[Metric::leaking_ms] = static_cast<double>(leak_.look(keys.stale_bytes, !block.is_denied_growth, turn.now_ms));
+  made[Metric::denied_growth_ms] =
+      static_cast<double>(denied_growth_.look(block.is_denied_growth ? 1 : 0, turn.now_ms));
   made[Metric::unread_entries] = keys.unread_entries;
   made[Metric::unused_ms] = static_cast<double>(turn.now_ms - used_ms_);
   made[Metric::reads_per_s] = reads_.per_s();

@@ -10,15 +10,17 @@
 namespace sessionblocks::flowguard {
 
 // Growth of what nobody touches: how long it has gone on. It is broken off when there is 5 % less
-// of it than there was at most, or when it has not grown for a minute. The estimate that it is fed
-// errs by some per cent, so a step counts as growth from one in a thousand on.
+// of it than there was at most, or when it has not grown for a minute although it may. The estimate that it
+// is fed errs by some per cent, so a step counts as growth from one in a thousand on.
 class LeakWatch {
  public:
   static constexpr double kShrunk = 0.95;
   static constexpr double kGrown = 1.001;
   static constexpr std::uint64_t kRestMs = 60'000;
 
-  [[nodiscard]] std::uint64_t look(double stale_bytes, std::uint64_t now_ms) noexcept;
+  // `may_grow`: nobody has denied it that.
+  [[nodiscard]] std::uint64_t look(double stale_bytes, bool may_grow,
+                                   std::uint64_t now_ms) noexcept;
 
  private:
   double most_ = 0;
@@ -56,6 +58,7 @@ class BlockWatch {
   Rate writes_{1};
   Rate refused_{20};
   LeakWatch leak_;
+  Standing denied_growth_;
   HazardWatch hazards_;
   std::uint64_t longest_hazard_ms_ = 0;
   std::uint64_t used_ms_;

@@ -1,5 +1,6 @@
 #include "flowguard/flow_guard.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "director/suite_words.hpp"
@@ -30,8 +31,11 @@ void FlowGuard::acted(director::Act act, ScopeId scope, BlockId block) {
 }
 
 std::chrono::milliseconds FlowGuard::pass() {
+  const auto begun = std::chrono::steady_clock::now();
   look();
-  return kBetweenLooks;
+  const auto took = std::chrono::steady_clock::now() - begun;
+  return std::max(kBetweenLooks,
+                  std::chrono::duration_cast<std::chrono::milliseconds>(took * kRests));
 }
 
 void FlowGuard::look() {
@@ -62,8 +66,13 @@ void FlowGuard::find(const RuleBook::Firing& firing, std::uint64_t now_ms) {
   finding.action = director::word(rule.action);
   finding.done = actions_->act(rule, observed, doer);
   const Finding& kept = findings_.add(std::move(finding));
-  registry_->say(director::EventKind::found, kept.what, text_of(kept));
-  registry_->options.audit->note("found: " + kept.what + ": " + text_of(kept));
+  director::Subject subject(kept.what, doer);
+  if (observed.kind == Kind::block) {
+    subject.block = static_cast<BlockId>(observed.id);
+    const auto* block = registry_->blocks.find(subject.block);
+    if (block != nullptr) subject.generation = block->generation;
+  }
+  registry_->say(director::EventKind::found, std::move(subject), text_of(kept));
   const std::string untold = notifier_.tell(rule.notify, row_of(kept).dump(), now_ms);
   if (!untold.empty()) {
     registry_->say(director::EventKind::failed, "notify of rule " + rule.name, untold);

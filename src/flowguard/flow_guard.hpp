@@ -22,6 +22,8 @@ namespace sessionblocks::flowguard {
 class FlowGuard final : public director::Guard {
  public:
   static constexpr std::chrono::milliseconds kBetweenLooks{250};
+  // With very many blocks looks are rarer, so that they take 1 / kRests of the time at most.
+  static constexpr unsigned kRests = 20;
   // That many acts bring the next look forward: what is made fast is looked at sooner.
   static constexpr unsigned kActsBeforeLook = 64;
 

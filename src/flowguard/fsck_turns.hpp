@@ -2,8 +2,11 @@
 //
 // The registry examines a block that is suspect in slices of its housekeeping, while others write
 // to it, and quarantines what is damaged with its bytes as they are. This makes one block suspect
-// at a time, and lets as much time pass between two as keeps the whole below kShare.
+// at a time, and the next one when what examining has taken so far is no more than kShare of the
+// time that has passed.
 #pragma once
+
+#include <optional>
 
 #include "director/registry.hpp"
 
@@ -12,15 +15,16 @@ namespace sessionblocks::flowguard {
 class FsckTurns {
  public:
   static constexpr double kShare = 0.02;
-  // What one examination is taken to cost: of each used byte, as measured (README), and of a turn.
-  static constexpr double kNsOfByte = 0.5;
-  static constexpr double kNsOfTurn = 100'000;
 
   void look(director::Registry& registry, std::uint64_t now_ms);
 
  private:
+  struct Begun {
+    std::uint64_t now_ms = 0;
+    std::uint64_t examined_ns = 0;
+  };
+  std::optional<Begun> begun_;
   BlockId last_{};
-  std::uint64_t next_ms_ = 0;
 };
 
 }  // namespace sessionblocks::flowguard

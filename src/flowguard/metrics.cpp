@@ -18,6 +18,8 @@ constexpr std::array<MetricInfo, kMetrics> kInfos = {{
     {Metric::stale_share, Kind::block, Unit::share, "block.stale_share", "that, of the live ones"},
     {Metric::leaking_ms, Kind::block, Unit::ms, "block.leaking",
      "for how long stale bytes and used memory have grown in each look of 10 s"},
+    {Metric::denied_growth_ms, Kind::block, Unit::ms, "block.denied_growth",
+     "for how long a rule has given it no more memory"},
     {Metric::unread_entries, Kind::block, Unit::number, "block.unread_entries",
      "entries that nobody has read since they were first written, a minute ago or more"},
     {Metric::unused_ms, Kind::block, Unit::ms, "block.unused", "since anybody read or wrote it"},

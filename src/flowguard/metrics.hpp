@@ -24,6 +24,7 @@ enum class Metric : std::uint8_t {
   stale_bytes,
   stale_share,
   leaking_ms,
+  denied_growth_ms,
   unread_entries,
   unused_ms,
   reads_per_s,

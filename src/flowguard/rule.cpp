@@ -21,14 +21,16 @@ constexpr std::uint64_t kMinute = 60 * kSecond;
 
 // Thresholds, with what normal use was taken to be:
 //  - a store that fills up at its start stops growing, or reads what it keeps, before a quarter of
-//    its quota has been stale for five minutes;
+//    its quota has been stale for five minutes; one that is denied more memory and is not cleared
+//    up within two minutes has nobody who looks after it;
 //  - people are refused a few times a minute, programs that look for a way in dozens of times;
 //  - a scope has some dozens of blocks and flow blocks at a time, made a few at a time;
 //  - no operation takes a second, and no reader looks at one entry for a minute.
 constexpr std::array kBuiltIns = {
     BuiltIn{"leak", "block.leaking > 5m && block.stale_share > 50% && block.fill > 25%", 0,
             GuardAction::deny, 20},
-    BuiltIn{"leak-goes-on", "block.leaking > 10m && block.stale_share > 50% && block.fill > 50%", 0,
+    BuiltIn{"leak-goes-on",
+            "block.leaking > 10m && block.stale_share > 50% && block.denied_growth > 2m", 0,
             GuardAction::end_scope, 21},
     BuiltIn{"unread", "block.unread_entries > 10000 && block.stale_share > 90% && block.fill > 10%",
             10 * kMinute, GuardAction::log, 0},

@@ -3,14 +3,16 @@
 #include <charconv>
 
 #include "core/units.hpp"
+#include "director/events.hpp"
 #include "flowlog/entry_fields.hpp"
 
 namespace sessionblocks::flowlog {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kFields = {"block",   "scope", "worker",  "key", "op",
-                                                     "outcome", "size",  "version", "time"};
+constexpr std::array<std::string_view, 10> kFields = {"block", "scope",   "worker", "key",
+                                                      "op",    "outcome", "size",   "version",
+                                                      "time",  "what"};
 
 // Times before 1970 are below those after it.
 std::uint64_t rank_of(std::int64_t unix_ms) noexcept {
@@ -29,6 +31,13 @@ std::optional<std::uint64_t> size_of(std::string_view text) {
   if (const auto bytes = number_of(text)) return bytes;
   const auto bytes = units::parse_size(text);
   return bytes ? std::optional<std::uint64_t>(*bytes) : std::nullopt;
+}
+
+bool is_event_word(std::string_view text) noexcept {
+  for (unsigned kind = 0; kind < director::kEventKinds; ++kind) {
+    if (director::word(static_cast<director::EventKind>(kind)) == text) return true;
+  }
+  return false;
 }
 
 bool is_ordered_field(Field field) noexcept {
@@ -55,6 +64,8 @@ bool has_field(Field field, const Entry& entry, const LogState& state) {
       return is_record;
     case Field::time:
       return true;
+    case Field::what:
+      return entry.kind == EntryKind::note && is_transition(entry.note.kind);
   }
   return false;
 }
@@ -86,6 +97,8 @@ std::string_view expected_of(Field field) noexcept {
       return "read, write, or an operation such as get, put, erase";
     case Field::outcome:
       return "ok, or an error such as not_found";
+    case Field::what:
+      return "what the director does, such as created, sealed or revoked";
     case Field::size:
       return "a number of bytes such as 4096 or 4KiB";
     case Field::time:
@@ -127,6 +140,10 @@ Result<Condition> Condition::make(Field field, Comparison comparison, TypedValue
     const auto ops = ops_of(value.text);
     if (!ops) return fail(Errc::invalid_argument, std::string(expected_of(field)));
     made.ops_ = *ops;
+  } else if (field == Field::what) {
+    if (!is_event_word(value.text)) {
+      return fail(Errc::invalid_argument, std::string(expected_of(field)));
+    }
   } else if (!is_text) {
     const auto rank = parse_rank(field, value.text, now_unix_ms);
     if (!rank) return fail(Errc::invalid_argument, std::string(expected_of(field)));
@@ -162,6 +179,8 @@ bool Condition::is_equal(const Entry& entry, const LogState& state) const {
     }
     case Field::key:
       return is_like ? glob_.matches(entry.record.key) : entry.record.key == text_;
+    case Field::what:
+      return is_like ? glob_.matches(entry.note.what) : entry.note.what == text_;
     case Field::op:
       return is_like ? glob_.matches(word(entry.record.op)) : (ops_ & bit_of(entry.record.op)) != 0;
     default:

@@ -18,7 +18,18 @@ namespace sessionblocks::flowlog {
 // gives the lower one, `or` the higher one.
 enum class Truth : std::uint8_t { no, unknown, yes };
 
-enum class Field : std::uint8_t { block, scope, worker, key, op, outcome, size, version, time };
+enum class Field : std::uint8_t {
+  block,
+  scope,
+  worker,
+  key,
+  op,
+  outcome,
+  size,
+  version,
+  time,
+  what
+};
 enum class Comparison : std::uint8_t { equal, unequal, below, at_most, above, at_least, like };
 
 // A value as it was typed: its bytes, and the pattern that ~ takes it for.

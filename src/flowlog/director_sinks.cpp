@@ -1,5 +1,6 @@
 #include "flowlog/director_sinks.hpp"
 
+#include "platform/clock.hpp"
 #include "platform/random.hpp"
 
 namespace sessionblocks::flowlog {
@@ -32,6 +33,20 @@ director::Event event_of(const LogEvent& said) {
   }
   return {EventKind::failed, "audit log",
           said.text + "; it stays as it is, and the log goes on in a new file"};
+}
+
+Note note_of(const director::Event& event) {
+  Note note;
+  note.kind = NoteKind::transition;
+  note.worker = raw(event.worker);
+  note.block = BlockRef::make(event.block, event.generation);
+  note.second = event.left_out;
+  note.text = event.detail;
+  note.what = director::word(event.kind);
+  note.subject = event.subject;
+  note.by = event.asked_by;
+  note.unix_ms = static_cast<std::int64_t>(platform::realtime_ns() / 1'000'000U);
+  return note;
 }
 
 bool is_warning(EventKind kind) noexcept {
@@ -102,6 +117,10 @@ void FlowLogSink::block_opened(WorkerId worker, unsigned open, BlockId block, Ge
   if (!opened) complain("open block", opened.error());
 }
 
+void FlowLogSink::block_masked(BlockId block, director::SharedMask mask) {
+  if (is_ready()) log_->mask_block(block, std::move(mask));
+}
+
 void FlowLogSink::drain_fully(WorkerId worker) {
   if (!is_ready()) return;
   auto drained = log_->drain_fully(worker);
@@ -117,8 +136,20 @@ bool FlowLogSink::take_used(WorkerId worker, unsigned open) {
   return !is_ready() || log_->take_used(worker, open);
 }
 
-void FlowLogSink::note(std::string_view transition) {
-  if (is_ready()) log_->note(transition);
+void FlowLogSink::note(std::string_view text) {
+  if (is_ready()) log_->note(text);
+}
+
+std::uint64_t FlowLogSink::begin(const director::Event& event) {
+  return is_ready() ? log_->begin(note_of(event)) : 0;
+}
+
+void FlowLogSink::transition(const director::Event& event, std::uint64_t begun) {
+  if (is_ready()) log_->transition(note_of(event), begun);
+}
+
+void FlowLogSink::withdraw(std::uint64_t begun) {
+  if (is_ready()) log_->withdraw(begun);
 }
 
 }  // namespace sessionblocks::flowlog

@@ -28,10 +28,14 @@ class FlowLogSink final : public director::AuditSink {
   void worker_added(const director::WorkerMemory& worker, std::string_view scope) override;
   void block_opened(WorkerId worker, unsigned open, BlockId block, Generation generation,
                     std::string_view name) override;
+  void block_masked(BlockId block, director::SharedMask mask) override;
   void drain_fully(WorkerId worker) override;
   void worker_removed(WorkerId worker) override;
   bool take_used(WorkerId worker, unsigned open) override;
-  void note(std::string_view transition) override;
+  void note(std::string_view text) override;
+  std::uint64_t begin(const director::Event& event) override;
+  void transition(const director::Event& event, std::uint64_t begun) override;
+  void withdraw(std::uint64_t begun) override;
   void set_tap(director::AuditTap* tap) override;
 
  private:

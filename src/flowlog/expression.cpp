@@ -119,7 +119,7 @@ struct Action<field> {
     const auto known = field_of(in.string_view());
     if (!known) {
       throw peg::parse_error(
-          "expected block, scope, worker, key, op, outcome, size, version or time", in);
+          "expected block, scope, worker, key, op, outcome, size, version, time or what", in);
     }
     builder.field = *known;
   }

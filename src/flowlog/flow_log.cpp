@@ -4,8 +4,11 @@ namespace sessionblocks::flowlog {
 
 FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
     : adopted_(file.state()),
+      masks_(file.keys().masks()),
+      folder_(file.folder()),
       writer_(std::move(file), on_full_disk, events),
       drainer_(writer_, events) {
+  take_up();
   writer_.start([this](KeyBook& keys) { drainer_.learn_ahead(keys); });
   drainer_.start();
 }
@@ -23,6 +26,28 @@ FlowLog::~FlowLog() {
   drainer_.drain_kept();
   drainer_.stop();
   writer_.stop();
+  journal_.forget(writer_.next_transition(), TransitionJournal::When::at_once);
+}
+
+// What an earlier director did or was about when it died, as far as its files lack it.
+void FlowLog::take_up() {
+  for (Note& note : journal_.open(folder_ + "/transitions", adopted_.next_transition)) {
+    writer_.add_note(std::move(note));
+  }
+}
+
+std::uint64_t FlowLog::begin(Note note) {
+  journal_.forget(writer_.next_transition());
+  return journal_.begin(note);
+}
+
+void FlowLog::transition(Note note, std::uint64_t begun) {
+  journal_.forget(writer_.next_transition());
+  writer_.add_note(journal_.tell(std::move(note), begun));
+}
+
+void FlowLog::withdraw(std::uint64_t begun) {
+  journal_.withdraw(begun);
 }
 
 Result<void> FlowLog::add_worker(WorkerId worker, std::span<std::byte> segment,

@@ -12,6 +12,7 @@
 
 #include "flowlog/drainer.hpp"
 #include "flowlog/log_writer.hpp"
+#include "flowlog/transition_journal.hpp"
 
 namespace sessionblocks::flowlog {
 
@@ -31,6 +32,8 @@ class FlowLog {
   // goes on where the log ends; what `open` meant for it is known again.
   [[nodiscard]] Result<void> add_worker(WorkerId worker, std::span<std::byte> segment,
                                         std::uint64_t ring_records, std::string_view scope);
+  // Before an open of the block is named, or a worker is added whose ring may speak of it.
+  void mask_block(BlockId block, director::SharedMask mask) { masks_->set(block, std::move(mask)); }
   // Before the worker is told of it.
   [[nodiscard]] Result<void> open_block(WorkerId worker, unsigned open, BlockRef block,
                                         std::string_view name);
@@ -41,19 +44,28 @@ class FlowLog {
   void remove_worker(WorkerId worker);
   // Hears of records as they are drained. Before any worker is added; outlives this.
   void set_tap(director::AuditTap* tap) noexcept { drainer_.set_tap(tap); }
-  // What the director did, in the same chain as the records.
+  // A line, in the same chain as the records.
   void note(std::string_view text);
+  // What the director does, likewise (transition_journal.hpp): about to be done, which returns what
+  // ends it, done (0: it was not begun), not done. `note` has what is known of it.
+  [[nodiscard]] std::uint64_t begin(Note note);
+  void transition(Note note, std::uint64_t begun);
+  void withdraw(std::uint64_t begun);
 
   [[nodiscard]] LogTotals totals() const noexcept { return writer_.totals(); }
   [[nodiscard]] bool is_refused() const noexcept { return writer_.is_refused(); }
 
  private:
   FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events);
+  void take_up();
 
   LogState adopted_;  // as the log stood at open()
+  std::shared_ptr<KeyMasks> masks_;
+  std::string folder_;
   LogWriter writer_;
   Drainer drainer_;
   std::set<WorkerId> workers_;
+  TransitionJournal journal_;
 };
 
 }  // namespace sessionblocks::flowlog

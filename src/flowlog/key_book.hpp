@@ -8,11 +8,12 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "flowlog/log_record.hpp"
+#include "flowlog/key_masks.hpp"
 
 namespace sessionblocks::flowlog {
 
@@ -32,7 +33,16 @@ class KeyBook {
     std::list<KeyRef>::iterator turn;
   };
 
-  explicit KeyBook(std::uint64_t limit_bytes) noexcept : limit_bytes_(limit_bytes) {}
+  explicit KeyBook(std::uint64_t limit_bytes)
+      : limit_bytes_(limit_bytes), masks_(std::make_shared<KeyMasks>()) {}
+
+  // Which keys the log names otherwise; whoever holds it may tell.
+  [[nodiscard]] const std::shared_ptr<KeyMasks>& masks() const noexcept { return masks_; }
+  // The same of a key as a worker's record has it.
+  Entry& define_masked(KeyRef key, std::string_view bytes) {
+    const auto masked = masks_->mask(key.block, bytes);
+    return define(key, masked ? std::string_view(*masked) : bytes);
+  }
 
   // The first definition stands; conflicts() counts those that disagreed with it: ids are unique
   // in a block's generation, so only a lying worker defines one twice.
@@ -78,6 +88,7 @@ class KeyBook {
   std::uint64_t limit_bytes_;
   std::uint64_t used_bytes_ = 0;
   std::uint64_t conflicts_ = 0;
+  std::shared_ptr<KeyMasks> masks_;
 };
 
 }  // namespace sessionblocks::flowlog

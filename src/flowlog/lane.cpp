@@ -139,8 +139,8 @@ void Lane::learn_from(std::span<const RingCell> cells, KeyBook& keys) const {
     const RingCell& record = cells[at];
     if (static_cast<Op>(record.op) == Op::define_key) {
       const auto key = cells.subspan(at + 1);
-      (void)keys.define({opens_->get(record.open), record.key_id},
-                        {reinterpret_cast<const char*>(key.data()), record.value_bytes});
+      (void)keys.define_masked({opens_->get(record.open), record.key_id},
+                               {reinterpret_cast<const char*>(key.data()), record.value_bytes});
     }
     at += cells_of(record);
   }

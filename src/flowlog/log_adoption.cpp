@@ -138,6 +138,7 @@ Result<void> LogAdoption::go_on(LogFile& log, Found found) {
   const bool is_ours = found.has_identity && found.identity.instance == log.config_.instance;
   const bool is_same_signer = found.identity.signer == log.identity_.signer;
   const std::uint64_t next_checkpoint = found.state.next_checkpoint;
+  const std::uint64_t next_transition = found.state.next_transition;
   if (is_ours) {
     log.state_ = std::move(found.state);
     log.oldest_loaded_ = found.identity.file_number;
@@ -145,6 +146,7 @@ Result<void> LogAdoption::go_on(LogFile& log, Found found) {
     log.keys_.clear();
   }
   log.state_.next_checkpoint = next_checkpoint;  // goes on over session systems
+  log.state_.next_transition = next_transition;
   if (found.tail == Tail::altered) {
     auto started = start_next(log, found);
     if (!started) return started;

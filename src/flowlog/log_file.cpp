@@ -103,7 +103,11 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
       key = std::as_bytes(batch.cells.subspan(at)).first(record.value_bytes);
       at += key_cells(record.value_bytes);
     }
-    encoder_.add(record, opens(record.open), key);
+    const BlockRef block = opens(record.open);
+    const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
+    const auto masked = key.empty() ? std::nullopt : keys_.masks()->mask(block, bytes);
+    if (masked) key = std::as_bytes(std::span(*masked));
+    encoder_.add(record, block, key);
   }
   encoder_.end();
   header.records = encoder_.records();
@@ -207,6 +211,7 @@ Result<void> LogFile::commit() {
   staged_checkpoints_ = 0;
   has_content_ = has_content_ || std::exchange(stages_content_, false);
   committed_chain_ = chain_;
+  committed_transition_ = state_.next_transition;
   return {};
 }
 

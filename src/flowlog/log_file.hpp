@@ -91,6 +91,8 @@ class LogFile final : private KeyNamed {
   [[nodiscard]] Result<void> sync() { return file_.sync(); }
 
   [[nodiscard]] std::uint64_t file_number() const noexcept { return identity_.file_number; }
+  // All transitions before it are in files.
+  [[nodiscard]] std::uint64_t next_transition() const noexcept { return committed_transition_; }
   [[nodiscard]] std::uint64_t unknown_keys() const noexcept { return unknown_keys_; }
   [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
   [[nodiscard]] std::uint64_t removed_files() const noexcept { return removed_files_; }
@@ -123,6 +125,7 @@ class LogFile final : private KeyNamed {
   std::uint64_t written_bytes_ = 0;
   std::uint64_t removed_files_ = 0;
   Chain committed_chain_{};
+  std::uint64_t committed_transition_ = 0;
   std::vector<LogEvent> findings_;
 
   std::optional<SigningKey> key_;

@@ -363,11 +363,17 @@ bool LogReader::take_keys(Entry& entry) {
 
 bool LogReader::take_note(Entry& entry) {
   const std::uint64_t expected = std::exchange(state_.next_note, frame_.header.first + 1);
+  const std::uint64_t next_transition = state_.next_transition;
   if (!decode(frame_.payload, entry.note)) return report(entry, "a malformed note");
   state_.apply(entry.note);
   entry.kind = EntryKind::note;
   entry.record.time_ms = frame_.header.time_ms;
   entry.record.unix_ms = unix_ms_of(frame_.header);
+  if (is_transition(entry.note.kind)) {
+    entry.record.unix_ms = entry.note.unix_ms;
+    const bool follows = takes_any_note_ || entry.note.number == next_transition;
+    if (!follows) complain("transitions are missing before number " + std::to_string(entry.note.number));
+  }
   const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
   if (!is_next) complain("notes are missing before note " + std::to_string(frame_.header.first));
   return true;

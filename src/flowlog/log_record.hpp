@@ -57,11 +57,10 @@ struct LogRecord {
   bool has_key = false;           // key holds the key's bytes
   bool key_inline = false;        // and the record itself carried them
   std::string key;
+  std::uint64_t key_cells = 0;  // with an inline key: ring cells of it, whatever it is shown as
 
   // Ring cells that it took.
-  [[nodiscard]] std::uint64_t cells() const noexcept {
-    return 1 + (key_inline ? (key.size() + 31) / 32 : 0);
-  }
+  [[nodiscard]] std::uint64_t cells() const noexcept { return 1 + (key_inline ? key_cells : 0); }
 };
 
 }  // namespace sessionblocks::flowlog

@@ -34,9 +34,9 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 }  // namespace
 
 std::string_view word(NoteKind kind) noexcept {
-  constexpr std::array<std::string_view, 10> kNames = {
-      "unknown",     "event",  "worker_added", "worker_removed", "opened",
-      "lane_forged", "damage", "counted",      "undrained",      "files_removed"};
+  constexpr std::array<std::string_view, 12> kNames = {
+      "unknown", "event",     "worker_added",  "worker_removed", "opened",     "lane_forged",
+      "damage",  "counted",   "undrained",     "files_removed",  "transition", "interrupted"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }
@@ -52,6 +52,10 @@ void LogState::apply(const Note& note) {
     case NoteKind::opened:
       opens[{note.worker, note.open}] = note.block;
       if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
+      break;
+    case NoteKind::transition:
+    case NoteKind::interrupted:
+      next_transition = note.number + 1;
       break;
     default:
       break;
@@ -88,6 +92,11 @@ void encode(ByteBuffer& out, const Note& note) {
   out.put_varint(note.number);
   out.put_varint(note.second);
   out.put_text(note.text);
+  if (!is_transition(note.kind)) return;
+  out.put_text(note.what);
+  out.put_text(note.subject);
+  out.put_text(note.by);
+  out.put_varint(zigzag(note.unix_ms));
 }
 
 bool decode(std::span<const std::byte> payload, Note& out) {
@@ -100,6 +109,16 @@ bool decode(std::span<const std::byte> payload, Note& out) {
   out.number = in.varint();
   out.second = in.varint();
   out.text = in.text();
+  out.what.clear();
+  out.subject.clear();
+  out.by.clear();
+  out.unix_ms = 0;
+  if (is_transition(out.kind)) {
+    out.what = in.text();
+    out.subject = in.text();
+    out.by = in.text();
+    out.unix_ms = in.signed_varint();
+  }
   return !in.failed() && in.at_end();
 }
 
@@ -146,6 +165,7 @@ void encode(ByteBuffer& out, const LogState& state) {
   });
   out.put_varint(state.next_note);
   out.put_varint(state.next_checkpoint);
+  out.put_varint(state.next_transition);
 }
 
 bool decode(std::span<const std::byte> payload, LogState& out) {
@@ -171,6 +191,7 @@ bool decode(std::span<const std::byte> payload, LogState& out) {
   });
   out.next_note = in.varint();
   out.next_checkpoint = in.varint();
+  out.next_transition = in.varint();
   return !in.failed() && in.at_end();
 }
 

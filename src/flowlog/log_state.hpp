@@ -23,7 +23,7 @@ namespace sessionblocks::flowlog {
 using Instance = std::array<std::uint8_t, 16>;
 
 enum class NoteKind : std::uint8_t {
-  event = 1,           // text: what the director did, in its own words
+  event = 1,           // text: a line for people
   worker_added = 2,    // worker; text: its scope
   worker_removed = 3,  // worker: all that it wrote stands before this
   opened = 4,          // worker, open, block; text: the block's name,
@@ -35,7 +35,14 @@ enum class NoteKind : std::uint8_t {
                        // text: the same for people
   counted = 7,         // worker, block, number: reads, second: writes that have no records by the
                        // audit level; block 0: number of operations lost to full rings
+  transition = 10,     // what, subject, by, unix_ms, and worker and block where there is one;
+                       // text: why; number: of the transition, they have no holes; second: refused
+                       // requests that no note of their own says
+  interrupted = 11,    // the same of what a director was about when it died
 };
+[[nodiscard]] constexpr bool is_transition(NoteKind kind) noexcept {
+  return kind == NoteKind::transition || kind == NoteKind::interrupted;
+}
 [[nodiscard]] std::string_view word(NoteKind kind) noexcept;
 
 struct Note {
@@ -47,6 +54,11 @@ struct Note {
   std::uint64_t number = 0;
   std::uint64_t second = 0;
   std::string text;
+  // Of a transition.
+  std::string what{};        // director::word of its EventKind
+  std::string subject{};     // such as block cart (7)
+  std::string by{};          // who asked; empty: nobody
+  std::int64_t unix_ms = 0;  // when
 };
 
 // The payload of file_begin.
@@ -68,6 +80,7 @@ struct LogState {
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
   std::uint64_t next_note = 0;
   std::uint64_t next_checkpoint = 1;
+  std::uint64_t next_transition = 1;
 
   void apply(const Note& note);
   // Before a new file begins: forgets removed workers, and blocks that nobody has open.

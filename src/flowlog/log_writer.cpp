@@ -25,6 +25,7 @@ LogWriter::LogWriter(LogFile file, OnFullDisk on_full_disk, LogEvents events)
     batches_.back()->cells.resize(kBatchCells);
     (void)empty_.push(batches_.back().get());  // it has room for all of them
   }
+  next_transition_.store(file_.next_transition(), std::memory_order_release);
 }
 
 LogWriter::~LogWriter() {
@@ -168,6 +169,7 @@ void LogWriter::commit_staged() {
     for (const Batch* batch : staged_) cells += batch->count;
     if (done) {
       bytes_.store(file_.written_bytes(), std::memory_order_relaxed);
+      next_transition_.store(file_.next_transition(), std::memory_order_release);
       cells_.fetch_add(cells, std::memory_order_relaxed);
       set_accepted();
       return give_back();

@@ -67,6 +67,10 @@ class LogWriter {
   }
   [[nodiscard]] bool waits_for_disk() const noexcept { return on_full_disk_ == OnFullDisk::wait; }
   [[nodiscard]] LogTotals totals() const noexcept;
+  // All transitions before it are in files.
+  [[nodiscard]] std::uint64_t next_transition() const noexcept {
+    return next_transition_.load(std::memory_order_acquire);
+  }
 
   // Waits until `done` is true, which progress of this thread makes so, or the disk refuses.
   template <typename Done>
@@ -113,6 +117,7 @@ class LogWriter {
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> unknown_keys_{0};
   std::atomic<std::uint64_t> removed_files_{0};
+  std::atomic<std::uint64_t> next_transition_{0};
   std::thread thread_;
 };
 

@@ -108,8 +108,27 @@ void put_worker(Cells& cells, std::uint32_t worker, const LogState& state) {
   cells.scope = escaped(state.scope_of(worker));
 }
 
+std::string transition_text(const Note& note) {
+  std::string text = escaped(note.subject);
+  if (!note.text.empty()) text += ": " + escaped(note.text);
+  if (!note.by.empty()) text += "; asked for by " + escaped(note.by);
+  if (note.kind == NoteKind::interrupted) {
+    text += "; its director died while it did this: what holds now is what came of it";
+  }
+  return text;
+}
+
+void put_transition(JsonObject& json, const Note& note) {
+  json.text("what", note.what);
+  json.text("subject", note.subject);
+  json.number("number", note.number);
+  if (note.second != 0) json.number("left_out", note.second);
+  if (!note.by.empty()) json.text("by", note.by);
+}
+
 // Words that a worker's record has too would mislead; these are the director's.
 std::string note_text(const Note& note) {
+  if (is_transition(note.kind)) return transition_text(note);
   if (note.kind == NoteKind::worker_added || note.kind == NoteKind::opened) return {};
   std::string text = escaped(note.text);
   if (note.kind == NoteKind::counted) {
@@ -171,7 +190,9 @@ std::string json_line(const Entry& entry, const LogState& state) {
     put_who(json, entry.note.worker, state);
     json.text("note", word(entry.note.kind));
     put_block(json, entry.note.block, state);
-    if (entry.note.kind == NoteKind::counted) {
+    if (is_transition(entry.note.kind)) {
+      put_transition(json, entry.note);
+    } else if (entry.note.kind == NoteKind::counted) {
       json.number(entry.note.block.word == 0 ? "lost" : "reads", entry.note.number);
       json.number("writes", entry.note.second);
     } else if (entry.note.number != 0) {
@@ -203,7 +224,7 @@ std::string table_row(const Entry& entry, const LogState& state) {
     if (entry.note.block.word != 0) {
       cells.block = escaped(block_text(entry.note.block.block(), state));
     }
-    cells.operation = word(entry.note.kind);
+    cells.operation = is_transition(entry.note.kind) ? entry.note.what : word(entry.note.kind);
     cells.key = note_text(entry.note);
     return row_of(cells);
   }

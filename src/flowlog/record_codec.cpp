@@ -87,6 +87,8 @@ void RecordEncoder::add(const RingCell& record, BlockRef block, std::span<const 
   to = put_key(to, record.key_id, block, tag);
   if (is_inline) {
     tag |= kInlineBit;
+    const std::uint64_t cells = key_cells(record.value_bytes);
+    if (cells != key_cells(key.size())) to = write_varint(to, layout::kMaxKeyBytes + cells);
     to = write_varint(to, key.size());
     if (!key.empty()) std::memcpy(to, key.data(), key.size());
     to += key.size();
@@ -279,7 +281,14 @@ bool RecordDecoder::take_key() {
 }
 
 void RecordDecoder::take_inline_key() {
-  const auto key = in_.bytes(in_.bounded(layout::kMaxKeyBytes));
+  constexpr std::uint64_t kMostCells = key_cells(layout::kMaxKeyBytes);
+  std::uint64_t size = in_.bounded(layout::kMaxKeyBytes + kMostCells);
+  last_.key_cells = key_cells(size);
+  if (size > layout::kMaxKeyBytes) {
+    last_.key_cells = size - layout::kMaxKeyBytes;
+    size = in_.bounded(layout::kMaxKeyBytes);
+  }
+  const auto key = in_.bytes(size);
   last_.key.assign(reinterpret_cast<const char*>(key.data()), key.size());
 }
 

@@ -6,7 +6,10 @@
 //   0   | another meaning than the record before   | its number in the frame's table, or a new row:
 //       |                                          | block, generation, op, outcome
 //   1   | another key than the record before       | place in the key table, or a new key
-//   2   | the key's bytes are in the record        | their count and they themselves
+//   2   | the key's bytes are in the record        | their count and they themselves; before it
+//   1,024
+//       |                                          | and the ring cells of the key, if these are
+//       not |                                          | those of the bytes: a key that is masked
 //   3   | another version than expected            | signed difference
 //   4   | another size than expected               | size
 //   5   | another time than the record before      | signed difference in ms

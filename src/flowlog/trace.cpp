@@ -67,7 +67,8 @@ std::string Trace::add(const Entry& entry, const LogState& state) {
     event.text("name", word(entry.record.op));
     event.text("cat", category_of(entry.record.op));
   } else if (entry.kind == EntryKind::note) {
-    event.text("name", word(entry.note.kind));
+    const Note& note = entry.note;
+    event.text("name", is_transition(note.kind) ? note.what : word(note.kind));
     event.text("cat", "note");
   } else {
     event.text("name", entry.kind == EntryKind::gap ? "missing" : "problem");

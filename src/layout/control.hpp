@@ -2,7 +2,7 @@
 // every worker maps it read-only; what stands here is the authority.
 //
 //   | header 4 KiB | blocks | scopes | workers | checkpoints | used references | redeemed opens |
-//   | holdings | revocations |
+//   | holdings | revocations | sensitive patterns |
 //
 // A row is published by its id (release) after all else in it and withdrawn by id 0 first. Whoever
 // copies a row checks that the id is the same before and after.
@@ -22,6 +22,7 @@ inline constexpr std::uint32_t kUsedReferenceRows = 4'096;
 inline constexpr std::uint32_t kRedeemedRows = 8'192;
 inline constexpr std::uint32_t kHoldingRows = 32'768;
 inline constexpr std::uint32_t kRevocationRows = 1'024;
+inline constexpr std::uint32_t kSensitiveRows = 4'096;
 inline constexpr std::size_t kNameBytes = 64;          // with a closing zero
 inline constexpr std::size_t kRevokedPathBytes = 464;  // with a closing zero
 
@@ -53,7 +54,7 @@ struct alignas(kLine) BlockRow {
   std::atomic<std::uint64_t> reserved_bytes;  // memory is there for every offset below this
   std::atomic<std::uint64_t> segment_bytes;   // = quota rounded to pages
   std::atomic<std::uint64_t>
-      policy;  // 8 each: AuditLevel, FullRing, BlockKind, Enforce, AtEnd, AtLimit
+      policy;  // 8 each: AuditLevel, FullRing, BlockKind, Enforce, AtEnd, AtLimit, Masking
   std::atomic<std::uint32_t> change_seq;  // waiters of state and generation sleep on this
   std::uint32_t owner_scope;
   std::uint64_t zero0[3];
@@ -169,6 +170,20 @@ struct alignas(kLine) RevocationRow {
 };
 static_assert(sizeof(RevocationRow) == 512 && offsetof(RevocationRow, path) == 48);
 
+// A pattern over the keys of a block: what it matches is shown by no tool.
+struct alignas(kLine) SensitiveRow {
+  std::atomic<std::uint32_t> block;  // 0: free row
+  std::uint32_t bytes;               // of the pattern
+  char pattern[120];
+};
+static_assert(sizeof(SensitiveRow) == 128 && offsetof(SensitiveRow, pattern) == 8);
+// Of a block's policy: which of its keys are sensitive. Anything else: every_key.
+enum class Masking : std::uint8_t { none = 0, by_patterns = 1, every_key = 2 };
+[[nodiscard]] constexpr Masking masking_of(std::uint64_t policy) noexcept {
+  const auto value = static_cast<std::uint8_t>(policy >> 48U);
+  return value > 1 ? Masking::every_key : static_cast<Masking>(value);
+}
+
 struct ControlHeader {
   Identity identity;
   std::atomic<std::uint64_t> epoch;  // one more each time a director takes over
@@ -199,6 +214,7 @@ struct ControlSegment {
   RedeemedRow redeemed[kRedeemedRows];
   HoldingRow holdings[kHoldingRows];
   RevocationRow revocations[kRevocationRows];
+  SensitiveRow sensitive[kSensitiveRows];
 };
 static_assert(offsetof(ControlSegment, blocks) == 4'096);
 

@@ -37,6 +37,7 @@ namespace sessionblocks::layout {
                                       offsetof(RedeemedRow, issuer),
                                       offsetof(HoldingRow, scope),
                                       offsetof(RevocationRow, path),
+                                      offsetof(SensitiveRow, pattern),
                                       sizeof(ScopeRow),
                                       offsetof(ScopeRow, entry),
                                       offsetof(ScopeRow, budget_bytes),

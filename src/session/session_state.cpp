@@ -185,7 +185,8 @@ Result<void> SessionState::create(const BlockOptions& options, FlowNumber flow) 
                      {"on_full_ring", options.on_full_ring},
                      {"enforce", options.enforce},
                      {"at_limit", options.at_limit},
-                     {"permit", options.permit}};
+                     {"permit", options.permit},
+                     {"sensitive", options.sensitive}};
   if (flow != kNoFlow) request["flow"] = flow;
   auto reply = client_.request(std::move(request));
   if (!reply) return tl::unexpected(reply.error());

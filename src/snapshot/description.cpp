@@ -6,6 +6,7 @@ namespace sessionblocks::snapshot {
 namespace {
 
 constexpr std::uint64_t kMostBlocks = 1U << 20U;
+constexpr std::uint64_t kMostPatterns = 4'096;
 
 template <typename Array>
 void put_array(ByteBuffer& out, const Array& array) {
@@ -70,6 +71,8 @@ void BlockDescription::encode(ByteBuffer& out) const {
   out.put_varint(instant);
   out.put_varint(taken_unix_ms);
   put_array(out, key);
+  out.put_varint(sensitive.size());
+  for (const std::string& pattern : sensitive) out.put_text(pattern);
 }
 
 Result<BlockDescription> BlockDescription::decode(std::span<const std::byte> bytes) {
@@ -86,6 +89,12 @@ Result<BlockDescription> BlockDescription::decode(std::span<const std::byte> byt
   block.instant = in.varint();
   block.taken_unix_ms = in.varint();
   take_array(in, block.key);
+  if (!in.at_end()) {  // files of before there were any end here
+    const std::uint64_t count = in.bounded(kMostPatterns);
+    for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+      block.sensitive.push_back(in.text());
+    }
+  }
   return whole(in, std::move(block), "its description of a block");
 }
 

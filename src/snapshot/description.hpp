@@ -43,9 +43,10 @@ struct BlockDescription {
   AuditLevel audit{};
   std::string owner;  // its path
   std::uint64_t quota_bytes = 0;
-  std::uint32_t permits = 0;        // as BlockRow has them
-  std::uint64_t instant = 0;        // of the block's own clock
-  std::uint64_t taken_unix_ms = 0;  // what expiries are counted from
+  std::uint32_t permits = 0;             // as BlockRow has them
+  std::vector<std::string> sensitive{};  // patterns over its keys
+  std::uint64_t instant = 0;             // of the block's own clock
+  std::uint64_t taken_unix_ms = 0;       // what expiries are counted from
   KeyId key{};
 
   void encode(ByteBuffer& out) const;

@@ -247,7 +247,7 @@ TEST_CASE("a file that is none of ours is refused and left as it is") {
     auto store = Store::open(folder.file());
     REQUIRE(store);
   }
-  folder.run("PRAGMA user_version = 2");
+  folder.run("PRAGMA user_version = 3");
   CHECK(Store::open(folder.file()).error() == Errc::unsupported);
   const std::string letter = (folder.path() / "letter").string();
   std::FILE* file = std::fopen(letter.c_str(), "w");

@@ -184,6 +184,27 @@ std::string ControlView::check_entries(Board& board, const LogCheck& log) const 
   return {};
 }
 
+std::string ControlView::compare_transitions(const LogCheck& log) const {
+  std::set<std::uint32_t> there;
+  for (const auto& row : rows_of(control_).blocks) {
+    const layout::LifeWord life{row.life.load()};
+    if (life.word == 0) continue;
+    there.insert(raw(life.id()));
+    const std::string name = std::string("block ") + row.name + " " + std::to_string(raw(life.id()));
+    const auto known = log.blocks().find(raw(life.id()));
+    if (known == log.blocks().end() || !known->second.is_there) return "the log lacks " + name;
+    const std::string state(word(life.state()));
+    if (known->second.is_interrupted || state == known->second.state) continue;
+    return name + " is " + state + ", by the log " + known->second.state;
+  }
+  for (const auto& [id, block] : log.blocks()) {
+    if (block.is_there && !block.is_interrupted && !there.contains(id)) {
+      return "block " + std::to_string(id) + " has gone, and the log does not say so";
+    }
+  }
+  return {};
+}
+
 std::vector<std::uint64_t> ControlView::opens_of(std::uint32_t worker) const {
   const auto mapping = map_segment(prefix_ + "worker." + std::to_string(worker));
   REQUIRE(mapping);

@@ -27,6 +27,8 @@ class ControlView {
   [[nodiscard]] std::string check_blocks() const;
   // Block `cart` has what the living and the dead were told.
   [[nodiscard]] std::string check_entries(Board& board, const LogCheck& log) const;
+  // Its blocks and their states, as the log's transitions say.
+  [[nodiscard]] std::string compare_transitions(const LogCheck& log) const;
   // The words of a worker's opens: generation 32 | block 32.
   [[nodiscard]] std::vector<std::uint64_t> opens_of(std::uint32_t worker) const;
 

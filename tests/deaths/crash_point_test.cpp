@@ -33,7 +33,8 @@ bool is_left_by_writers(const std::string& label) {
 
 // Where the director before must have died, for the next one to come by there.
 const std::map<std::string, std::string> kPreludes = {{"recovery.trim_bumped", "trim.spliced"},
-                                                      {"recovery.before_run", "run.return_won"}};
+                                                      {"recovery.before_run", "run.return_won"},
+                                                      {"journal.interrupted", "destroy.settled"}};
 
 // Whether a director has died at the armed point; one directs then, and none is armed.
 bool has_died(Scene& scene) {

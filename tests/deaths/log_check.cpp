@@ -35,9 +35,27 @@ std::string LogCheck::read() {
       return "worker " + std::to_string(entry.note.worker) +
              " is held for forged: " + entry.note.text;
     }
+    if (entry.kind == flowlog::EntryKind::note) take(entry.note);
     if (entry.kind != flowlog::EntryKind::record) continue;
     if (auto wrong = take(entry.record); !wrong.empty()) return wrong + place;
   }
+}
+
+void LogCheck::take(const flowlog::Note& note) {
+  if (!flowlog::is_transition(note.kind) || note.block.word == 0) return;
+  KnownBlock& block = blocks_[raw(note.block.block())];
+  const bool is_state = note.what == "sealed" || note.what == "quarantined" || note.what == "wiped";
+  const bool is_active = note.what == "unsealed" || note.what == "released";
+  const bool is_end = note.what == "destroyed";
+  if (note.kind == flowlog::NoteKind::interrupted) {
+    block.is_interrupted = block.is_interrupted || is_state || is_active || is_end;
+    return;
+  }
+  if (note.what == "created" || note.what == "adopted") block.is_there = true;
+  if (is_end) block.is_there = false;
+  if (is_state) block.state = note.what;
+  if (is_active) block.state = "active";
+  if (is_state || is_active || is_end) block.is_interrupted = false;
 }
 
 std::string LogCheck::take(const flowlog::LogRecord& record) {

@@ -305,6 +305,10 @@ void Scene::check_at_rest() {
   const auto control = ControlView::of(around_.prefix());
   REQUIRE(control);
   until_empty("segments and rows", *this, [&] { return control->compare_names(director_pid_); });
+  until_empty("transitions", *this, [&] {
+    auto wrong = log_->read();
+    return wrong.empty() ? control->compare_transitions(*log_) : wrong;
+  });
   until_empty("blocks", *this, [&] { return control->check_blocks(); });
   until_empty("entries", *this, [&] { return control->check_entries(board(), *log_); });
   board().rest.fetch_add(1);

@@ -47,7 +47,6 @@ class Lives {
     CHECK(row(*block).idle_ms == 0);
     CHECK(row(*block).goal == 0);
     CHECK(shop->heard->mention("handed-over block"));
-    CHECK(shop->heard->mention("handed over block"));
   }
   void check_lost(BlockId id, const std::string& why) {
     CHECK(find(id) == nullptr);
@@ -168,7 +167,7 @@ TEST_CASE_METHOD(Lives, "a hand-over that is enforced by swap leaves behind who 
   const auto bytes = std::span(old->data(), old->bytes());
   CHECK(std::all_of(bytes.begin(), bytes.end(), [](std::byte one) { return one == std::byte{}; }));
   CHECK_FALSE(holder.was_killed());
-  CHECK(shop->heard->mention("handed over block"));
+  CHECK(shop->heard->mention("handed-over block"));
 }
 
 TEST_CASE_METHOD(Lives,

@@ -92,18 +92,30 @@ TEST_CASE("many keys are estimated from a bounded sample") {
 TEST_CASE("a leak lasts from its first growth until it shrinks or rests") {
   LeakWatch leak;
   std::uint64_t now = 0;
-  CHECK(leak.look(0, now) == 0);
+  CHECK(leak.look(0, true, now) == 0);
   for (int step = 1; step <= 100; ++step) {
     now += 10'000;
-    CHECK(leak.look(step * 1'000.0, now) == static_cast<std::uint64_t>(step - 1) * 10'000);
+    CHECK(leak.look(step * 1'000.0, true, now) == static_cast<std::uint64_t>(step - 1) * 10'000);
   }
   // A little less, as estimates err, is no end of it; half is.
   now += 10'000;
-  CHECK(leak.look(98'000, now) > 900'000);
+  CHECK(leak.look(98'000, true, now) > 900'000);
   now += 10'000;
-  CHECK(leak.look(50'000, now) == 0);
+  CHECK(leak.look(50'000, true, now) == 0);
   now += LeakWatch::kRestMs / 2;
-  CHECK(leak.look(51'000, now) == LeakWatch::kRestMs / 2);
+  CHECK(leak.look(51'000, true, now) == LeakWatch::kRestMs / 2);
   now += LeakWatch::kRestMs + 1;
-  CHECK(leak.look(51'000, now) == 0);
+  CHECK(leak.look(51'000, true, now) == 0);
+}
+
+TEST_CASE("a leak that is denied growth lasts until somebody clears up") {
+  LeakWatch leak;
+  std::uint64_t now = 0;
+  for (int step = 1; step <= 10; ++step) {
+    static_cast<void>(leak.look(step * 1'000.0, true, now += 10'000));
+  }
+  const std::uint64_t so_far = leak.look(10'000, false, now);
+  now += 10 * LeakWatch::kRestMs;
+  CHECK(leak.look(10'000, false, now) == so_far + 10 * LeakWatch::kRestMs);
+  CHECK(leak.look(9'000, false, now) == 0);
 }

@@ -146,18 +146,22 @@ ExitCode show(const Rows& found, Format format) {
 }
 
 // By what entries hold: versions of a block that was restored are its own.
-Rows difference(const Entries& before, const Entries& after) {
+Rows difference(const Read& old, const Read& now) {
+  const Entries& before = old.entries;
+  const Entries& after = now.entries;
   Rows found;
   for (const auto& [key, was] : before) {
     const auto is = after.find(key);
     if (is == after.end()) {
-      found[key] = {Change::removed, Version{was.version}, Version{}};
+      found[now.shown(old.shown(key))] = {Change::removed, Version{was.version}, Version{}};
     } else if (was.type != is->second.type || was.value != is->second.value) {
-      found[key] = {Change::changed, Version{was.version}, Version{is->second.version}};
+      found[now.shown(old.shown(key))] = {Change::changed, Version{was.version},
+                                          Version{is->second.version}};
     }
   }
   for (const auto& [key, is] : after) {
-    if (!before.contains(key)) found[key] = {Change::added, Version{}, Version{is.version}};
+    if (!before.contains(key))
+      found[now.shown(old.shown(key))] = {Change::added, Version{}, Version{is.version}};
   }
   return found;
 }
@@ -168,7 +172,7 @@ Result<ExitCode> diff_from_snapshot(const Options& options, const Named& argumen
   const auto after =
       read_entries(options, {arguments.block, arguments.name, arguments.until_snapshot}, {});
   if (!after) return tl::unexpected(after.error());
-  show(difference(before->entries, after->entries), options.format);
+  show(difference(*before, *after), options.format);
   return std::max(outcome_of(*before), outcome_of(*after));
 }
 
@@ -179,12 +183,17 @@ Result<ExitCode> diff(const Options& options, const Named& arguments) {
   }
   auto opened = open(options, arguments.block, AccessMode::read);
   if (!opened) return tl::unexpected(opened.error());
+  const auto system = System::of(options);
+  if (!system) return tl::unexpected(system.error());
+  const auto mask = system->mask(arguments.block);
+  if (!mask) return tl::unexpected(mask.error());
   const Block& block = opened->block;
   auto from = find_checkpoint(block, arguments.name);
   if (!from) return tl::unexpected(from.error());
   Rows found;
   const auto collect = [&](const Difference& one) {
-    found[std::string(one.key)] = {one.change, one.before, one.after};
+    const std::string key = *mask ? (*mask)->shown(one.key) : std::string(one.key);
+    found[key] = {one.change, one.before, one.after};
     return true;
   };
   const BlockAt first = block.at(std::move(*from));

@@ -33,6 +33,10 @@ std::uint32_t id_of(const layout::RevocationRow& row) {
   return row.block.load(kRelaxed);
 }
 
+std::uint32_t id_of(const layout::SensitiveRow& row) {
+  return row.block.load(kRelaxed);
+}
+
 // Three copies, one after the other. A row whose id is the same in the first and the last was
 // published before the one in the middle was read, and not withdrawn until it was.
 struct Copies {
@@ -65,6 +69,7 @@ BlockInfo block_of(const layout::BlockRow& row, std::uint32_t id) {
   block.enforce = static_cast<Enforce>((policy >> 24U) & 0xFFU);
   block.at_end = static_cast<AtEnd>((policy >> 32U) & 0xFFU);
   block.at_limit = static_cast<AtLimit>((policy >> 40U) & 0xFFU);
+  block.masking = layout::masking_of(policy);
   block.owner = static_cast<ScopeId>(row.owner_scope);
   block.reserved_bytes = row.reserved_bytes.load(kRelaxed);
   block.segment_bytes = row.segment_bytes.load(kRelaxed);
@@ -181,6 +186,21 @@ Result<ControlImage> ControlImage::read(const SegmentReader& segment) {
           {text_of(row.path), static_cast<Rights>(row.left), row.enforcing != 0});
     }
   });
+  copies.for_each_row(&ControlSegment::sensitive, [&](const auto& row, std::uint32_t id) {
+    for (BlockInfo& block : image.blocks) {
+      if (raw(block.id) != id) continue;
+      block.sensitive.emplace_back(row.pattern,
+                                   std::min<std::size_t>(row.bytes, sizeof row.pattern));
+    }
+  });
+  for (BlockInfo& block : image.blocks) {
+    const bool is_partly = block.masking == layout::Masking::by_patterns;
+    if (block.masking == layout::Masking::none) block.sensitive.clear();
+    // What control cannot say is masked.
+    if (block.masking == layout::Masking::every_key || (is_partly && block.sensitive.empty())) {
+      block.sensitive.assign(1, std::string(director::kEveryKey));
+    }
+  }
   name_scopes(image.scopes);
   const auto path_of = [&](ScopeId id) {
     const ScopeInfo* scope = image.scope(id);

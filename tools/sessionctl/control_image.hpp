@@ -10,6 +10,7 @@
 
 #include "core/ids.hpp"
 #include "core/words.hpp"
+#include "director/sensitive_keys.hpp"
 #include "layout/control.hpp"
 #include "platform/process.hpp"
 #include "segment_copy.hpp"
@@ -45,6 +46,8 @@ struct BlockInfo {
   std::string owner_path;
   std::string heir_path;  // empty: it is not there, or there is none
   std::vector<RevocationInfo> revocations;
+  layout::Masking masking{};
+  director::SensitivePatterns sensitive;  // over keys
 
   // The segment of an inherited block is the one that it comes from.
   [[nodiscard]] bool has_memory() const noexcept { return segment_bytes != 0; }

@@ -86,6 +86,12 @@ void add_create_command(CLI::App& app, Invocation& invocation) {
   command->add_option("--permit", block.permit, "share, fork, persist, elevate")
       ->delimiter(',')
       ->type_name("WORDS");
+  command
+      ->add_option("--sensitive", block.sensitive,
+                   "keys that no tool and no log shows, such as 'token:*'")
+      ->type_name("PATTERN")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->callback([&invocation, creation] {
     invocation.run = [&invocation, creation] { return create(invocation.options, *creation); };
   });

@@ -46,6 +46,21 @@ Result<Read> read_as_worker(const System& system, const Source& source, const Wa
   return read_from(opened->block.at(std::move(*checkpoint)), wanted);
 }
 
+// A prefix is one of what is shown: it must not be a way to try out what a sensitive key begins
+// with.
+template <typename ReadFrom>
+Result<Read> read_masked(const director::SharedMask& mask, const Wanted& wanted, ReadFrom&& from) {
+  Wanted all = wanted;
+  if (mask != nullptr) all.prefix.clear();
+  auto read = from(all);
+  if (!read) return read;
+  read->mask = mask;
+  std::erase_if(read->entries, [&](const auto& entry) {
+    return !wanted.key && !read->shown(entry.first).starts_with(wanted.prefix);
+  });
+  return read;
+}
+
 Result<Read> read_as_operator(const System& system, const std::string& name, const Wanted& wanted) {
   const auto image = system.control();
   if (!image) return tl::unexpected(image.error());
@@ -53,13 +68,16 @@ Result<Read> read_as_operator(const System& system, const std::string& name, con
   if (!block) return tl::unexpected(block.error());
   auto reader = BlockReader::open(system.paths(), *block, image->hash_seed);
   if (!reader) return tl::unexpected(reader.error());
-  auto entries = reader->read(wanted);
-  if (!entries) return tl::unexpected(entries.error());
-  Read read{std::move(*entries), {}};
-  if (const auto slots = reader->damaged_slots(); slots != 0) {
-    read.problems = {std::to_string(slots) + " entries cannot be read; run sessionctl fsck"};
-  }
-  return read;
+  return read_masked(
+      system.mask_of(block->sensitive), wanted, [&](const Wanted& all) -> Result<Read> {
+        auto entries = reader->read(all);
+        if (!entries) return tl::unexpected(entries.error());
+        Read read{std::move(*entries), {}};
+        if (const auto slots = reader->damaged_slots(); slots != 0) {
+          read.problems = {std::to_string(slots) + " entries cannot be read; run sessionctl fsck"};
+        }
+        return read;
+      });
 }
 
 }  // namespace
@@ -73,7 +91,10 @@ Result<Read> read_entries(const Options& options, const Source& source, const Wa
   const bool has_at = !source.at.empty();
   const bool as_scope = system->is_worker() || !options.scope.empty() || has_at;
   if (!as_scope) return read_as_operator(*system, source.block, wanted);
-  auto as_owner = read_as_worker(*system, source, wanted);
+  const auto mask = system->mask(source.block);
+  if (!mask) return tl::unexpected(mask.error());
+  auto as_owner = read_masked(
+      *mask, wanted, [&](const Wanted& all) { return read_as_worker(*system, source, all); });
   const bool no_director = !as_owner && as_owner.error() == Errc::unreachable;
   return no_director && !system->is_worker() && !has_at
              ? read_as_operator(*system, source.block, wanted)

@@ -1,6 +1,7 @@
 // Where entries are read from: a block, one of its checkpoints, or a snapshot file.
 //
-// A worker reads through the public library; the operator reads segments and files itself.
+// A worker reads through the public library; the operator reads segments and files itself, and is
+// shown no sensitive key and no value of one.
 #pragma once
 
 #include <string>
@@ -21,6 +22,14 @@ struct Source {
 struct Read {
   Entries entries;
   std::vector<std::string> problems;  // what could not be read
+  director::SharedMask mask{};        // covers what the caller may not show; none: nothing
+
+  [[nodiscard]] bool hides(const std::string& key) const {
+    return mask != nullptr && mask->covers(key);
+  }
+  [[nodiscard]] std::string shown(const std::string& key) const {
+    return mask == nullptr ? key : mask->shown(key);
+  }
 };
 
 [[nodiscard]] Result<Read> read_entries(const Options& options, const Source& source,

@@ -60,8 +60,13 @@ Result<ExitCode> join(const Options& options, const Joining& arguments) {
   if (!system) return tl::unexpected(system.error());
   auto opened = system->open(arguments.block, AccessMode::read_write);
   if (!opened) return tl::unexpected(opened.error());
-  const auto report = opened->session.join(opened->block, *made);
+  const auto mask = system->mask(arguments.block);
+  if (!mask) return tl::unexpected(mask.error());
+  auto report = opened->session.join(opened->block, *made);
   if (!report) return tl::unexpected(report.error());
+  for (JoinConflict& conflict : report->first_conflicts) {
+    if (*mask) conflict.key = (*mask)->shown(conflict.key);
+  }
   if (options.format == Format::json) {
     print_json(json_of(*report));
   } else {

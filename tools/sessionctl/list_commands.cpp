@@ -63,6 +63,18 @@ void warn_if_undirected(const ControlImage& image) {
   }
 }
 
+Json patterns_of(const BlockInfo& block) {
+  Json patterns = Json::array();
+  for (const std::string& pattern : block.sensitive) patterns.push_back(readable(pattern));
+  return patterns;
+}
+
+std::string patterns_text(const BlockInfo& block) {
+  std::string text;
+  for (const std::string& pattern : block.sensitive) text += (text.empty() ? "" : ", ") + pattern;
+  return text.empty() ? "-" : text;
+}
+
 Json json_of(const BlockInfo& block) {
   Json object = {{"id", raw(block.id)},
                  {"name", block.name},
@@ -81,6 +93,7 @@ Json json_of(const BlockInfo& block) {
   if (block.ends_at_ms != 0) object["ends_in_ms"] = time_left_ms(block);
   if (block.idle_ms != 0) object["idle_ms"] = block.idle_ms;
   if (block.at_end == AtEnd::heir) object["heir"] = block.heir_path;
+  if (!block.sensitive.empty()) object["sensitive"] = patterns_of(block);
   if (!block.revocations.empty()) object["revoked"] = revocations_of(block);
   return object;
 }
@@ -195,6 +208,7 @@ void show_description(const ControlImage& image, const BlockInfo& block,
   table.add({"lifespan", lifespan_text(block)});
   table.add({"idle", block.idle_ms == 0 ? "-" : "ends unused for " + duration_text(block.idle_ms)});
   table.add({"at end", end_text(block)});
+  table.add({"sensitive keys", patterns_text(block)});
   table.add({"revoked from", revocations_text(block)});
   table.add({"open by", names.empty() ? "-" : names});
   print(table);

@@ -1,7 +1,8 @@
 // keys BLOCK, get BLOCK KEY, dump BLOCK.
 //
 // A worker reads through the public library, so its grants hold and each access is logged. The
-// operator reads the segment itself and disturbs nothing, whether anybody runs or not.
+// operator reads the segment itself and disturbs nothing, whether anybody runs or not; of entries
+// that are sensitive it is shown neither key nor value, whatever it asks for.
 #include <sodium.h>
 
 #include <array>
@@ -49,6 +50,22 @@ std::string readable_value(const StoredEntry& entry) {
   }
 }
 
+// Of an entry that is not shown: what there is, and how much.
+Json json_of_hidden(const std::string& shown, const StoredEntry& entry) {
+  Json object;
+  put_bytes(object, "key", shown);
+  object["type"] = std::string(type_name(entry.type));
+  object["sensitive"] = true;
+  object["value_bytes"] = entry.value.size();
+  object["version"] = entry.version;
+  if (entry.expires_in) object["expires_in_ms"] = entry.expires_in->count();
+  return object;
+}
+
+std::string hidden_value(const StoredEntry& entry) {
+  return "(sensitive, " + std::to_string(entry.value.size()) + " bytes)";
+}
+
 Json json_of(const std::string& key, const StoredEntry& entry) {
   Json object;
   put_bytes(object, "key", key);
@@ -90,7 +107,14 @@ Result<ExitCode> get(const Options& options, const Reading& arguments) {
     return fail(Errc::not_found, "key " + readable(*key) + " in block " + arguments.source.block);
   }
   const auto& [name, entry] = *found->entries.begin();
-  if (options.format == Format::json) {
+  if (found->hides(name)) {
+    if (options.format == Format::json) {
+      print_json(json_of_hidden(found->shown(name), entry));
+    } else {
+      print(hidden_value(entry) + "\n");
+    }
+    say("the entry is sensitive; a worker, or --scope with a grant, is shown its value");
+  } else if (options.format == Format::json) {
     print_json(json_of(name, entry));
   } else if (arguments.raw && (entry.type == Type::text || entry.type == Type::bytes)) {
     print(entry.value);
@@ -108,10 +132,10 @@ Result<ExitCode> keys(const Options& options, const Reading& arguments) {
   for (const auto& [key, entry] : found->entries) {
     if (options.format == Format::json) {
       Json row;
-      put_bytes(row, "key", key);
+      put_bytes(row, "key", found->shown(key));
       rows.push_back(std::move(row));
     } else {
-      print(readable(key) + "\n");
+      print(readable(found->shown(key)) + "\n");
     }
   }
   if (options.format == Format::json) print_json(rows);
@@ -126,13 +150,15 @@ Result<ExitCode> dump(const Options& options, const Reading& arguments) {
   Table table({"KEY", "TYPE", "VERSION", "EXPIRES IN", "VALUE"});
   for (const auto& [key, entry] : found->entries) {
     if (options.format == Format::json) {
-      rows.push_back(json_of(key, entry));
+      rows.push_back(found->hides(key) ? json_of_hidden(found->shown(key), entry)
+                                       : json_of(key, entry));
       continue;
     }
     const auto left = entry.expires_in;
-    table.add({readable(key), std::string(type_name(entry.type)), std::to_string(entry.version),
+    table.add({readable(found->shown(key)), std::string(type_name(entry.type)),
+               std::to_string(entry.version),
                left ? duration_text(static_cast<std::uint64_t>(left->count())) : "never",
-               readable_value(entry)});
+               found->hides(key) ? hidden_value(entry) : readable_value(entry)});
   }
   if (options.format == Format::json) {
     print_json(rows);

@@ -17,6 +17,13 @@ StoredEntry stored(const snapshot::FileEntry& entry, std::uint64_t taken_unix_ms
   return made;
 }
 
+// Whoever has the file and its keys is an operator.
+director::SharedMask mask_of(const Options& options, const director::SensitivePatterns& patterns) {
+  const auto system = System::of(options);
+  return system ? system->mask_of(patterns)
+                : director::make_mask(patterns, director::random_mask_key());
+}
+
 }  // namespace
 
 Result<director::StateFolder> state_folder(const Options& options) {
@@ -55,10 +62,12 @@ Result<Read> read_snapshot(const Options& options, const Source& source, const W
   const auto key = key_of(options, block);
   if (!key) return tl::unexpected(key.error());
   Read read;
+  read.mask = mask_of(options, block.sensitive);
   const auto shown =
       reader->read(*index, *key, [&](const snapshot::FileEntry& entry) -> Result<void> {
         std::string name = text_of(entry.key);
-        const bool fits = wanted.key ? name == *wanted.key : name.starts_with(wanted.prefix);
+        const bool fits =
+            wanted.key ? name == *wanted.key : read.shown(name).starts_with(wanted.prefix);
         if (fits) {
           read.entries[std::move(name)] = stored(entry, block.taken_unix_ms, wanted.keys_only);
         }

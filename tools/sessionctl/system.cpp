@@ -47,6 +47,24 @@ Message attach_message() {
 
 }  // namespace
 
+director::SharedMask System::mask_of(const director::SensitivePatterns& patterns) const {
+  if (patterns.empty()) return nullptr;
+  const auto bytes = operator_key(paths_);
+  const auto key = bytes ? director::OperatorKey::of(*bytes) : std::nullopt;
+  // Of a system whose key is not there: entries are told apart, and not found in its log.
+  return director::make_mask(patterns,
+                             key ? director::mask_key_of(*key) : director::random_mask_key());
+}
+
+Result<director::SharedMask> System::mask(const std::string& name) const {
+  if (is_worker_ || !scope_.empty()) return director::SharedMask();
+  const auto image = control();
+  if (!image) return tl::unexpected(image.error());
+  const auto found = block(*image, name);
+  if (!found) return tl::unexpected(found.error());
+  return mask_of(found->sensitive);
+}
+
 Result<System> System::of(const Options& options) {
   System system;
   system.is_worker_ = !options.names_system && !from_environment("SESSIONBLOCKS_TOKEN").empty();

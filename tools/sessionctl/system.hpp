@@ -41,6 +41,11 @@ class System {
   // The block that an operator means by a name (ControlImage::block), inherited ones followed.
   [[nodiscard]] Result<BlockInfo> block(const ControlImage& image, std::string_view name) const;
 
+  // What hides the sensitive entries of a block from an operator: none for a worker, and for who
+  // reads as --scope, whose reads are granted and logged.
+  [[nodiscard]] Result<director::SharedMask> mask(const std::string& block) const;
+  [[nodiscard]] director::SharedMask mask_of(const director::SensitivePatterns& patterns) const;
+
   // A session and the block, opened: as the worker, or as --scope, or as the scope that owns the
   // block. unreachable: no director answers; denied: no key, or no grant.
   struct Opened {

@@ -70,6 +70,15 @@ std::string from_stdin(const std::string& type) {
   return text;
 }
 
+// Whether the entry is one whose value an operator is not shown.
+Result<bool> is_hidden(const Options& options, const Writing& arguments, const std::string& key) {
+  const auto system = System::of(options);
+  if (!system) return tl::unexpected(system.error());
+  const auto mask = system->mask(arguments.block);
+  if (!mask) return tl::unexpected(mask.error());
+  return *mask != nullptr && (*mask)->covers(key);
+}
+
 Result<System::Opened> open(const Options& options, const Writing& arguments) {
   const auto system = System::of(options);
   if (!system) return tl::unexpected(system.error());
@@ -117,16 +126,18 @@ Result<ExitCode> increment(const Options& options, const Writing& arguments) {
     return fail(Errc::invalid_argument, "BY " + readable(arguments.value) +
                                             ": an integer of 64 bits, or a real such as 0.5");
   }
+  const auto hidden = is_hidden(options, arguments, *key);
+  if (!hidden) return tl::unexpected(hidden.error());
   auto opened = open(options, arguments);
   if (!opened) return tl::unexpected(opened.error());
   if (whole) {
     const auto sum = opened->block.increment(*key, *whole, *expiry);
     if (!sum) return tl::unexpected(sum.error());
-    show(options, *key, "value", *sum, true);
+    show(options, *key, "value", *hidden ? Json("(sensitive)") : Json(*sum), true);
   } else {
     const auto sum = opened->block.increment_real(*key, *real, *expiry);
     if (!sum) return tl::unexpected(sum.error());
-    show(options, *key, "value", *sum, true);
+    show(options, *key, "value", *hidden ? Json("(sensitive)") : Json(*sum), true);
   }
   return ExitCode::ok;
 }
