@@ -10,8 +10,8 @@
 namespace sessionblocks::flowguard {
 
 // Growth of what nobody touches: how long it has gone on. It is broken off when there is 5 % less
-// of it than there was at most, or when it has not grown for a minute although it may. The estimate that it
-// is fed errs by some per cent, so a step counts as growth from one in a thousand on.
+// of it than there was at most, or when it has not grown for a minute although it may. The estimate
+// that it is fed errs by some per cent, so a step counts as growth from one in a thousand on.
 class LeakWatch {
  public:
   static constexpr double kShrunk = 0.95;
@@ -26,6 +26,18 @@ class LeakWatch {
   double most_ = 0;
   std::uint64_t since_ms_ = 0;
   std::uint64_t grown_ms_ = 0;
+};
+
+// The age of a block's oldest checkpoint: by the time of day when it is first seen, which is all
+// that is known then, and from there on by the guard's clock, as the time of day can be set.
+class CheckpointWatch {
+ public:
+  [[nodiscard]] std::uint64_t look(const director::StoredBlock& block, std::uint64_t now_ms);
+
+ private:
+  std::uint64_t instant_ = 0;  // which one; 0: none
+  std::uint64_t seen_ms_ = 0;
+  std::uint64_t age_ms_ = 0;  // then
 };
 
 // What happened to a block since the last look.
@@ -59,6 +71,7 @@ class BlockWatch {
   Rate refused_{20};
   LeakWatch leak_;
   Standing denied_growth_;
+  CheckpointWatch oldest_checkpoint_;
   HazardWatch hazards_;
   std::uint64_t longest_hazard_ms_ = 0;
   std::uint64_t used_ms_;

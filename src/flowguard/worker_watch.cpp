@@ -73,7 +73,7 @@ Measures WorkerWatch::look(const director::Worker& worker, const Turn& turn) {
   made[Metric::worker_refused_per_min] = refused_.per_s() * kMinute;
   made[Metric::worker_probes_per_min] = probes_.per_s() * kMinute;
   made[Metric::worker_misused_references_per_min] = misused_.per_s() * kMinute;
-  made[Metric::worker_forgeries] = static_cast<double>(forgeries_);
+  made[Metric::worker_forgeries] = forgeries();
   made[Metric::worker_operation_ms] = static_cast<double>(lanes_.operation_ms(worker, turn.now_ms));
   made[Metric::worker_hazard_ms] = static_cast<double>(std::exchange(hazard_ms_, 0));
   made[Metric::worker_stopped_ms] = static_cast<double>(lanes_.stopped_ms(worker, turn.now_ms));

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kIn = 0;
 constexpr int kOut = 1;
+constexpr const char* kBlock = "steps";
 
 void answer() {
   const char done = 'd';
@@ -65,7 +66,7 @@ int run_child() {
   auto session = Session::attach();
   if (!session) return 1;
   BlockOptions options;
-  options.name = "steps";
+  options.name = kBlock;
   options.quota_bytes = std::uint64_t{1} << 20U;
   auto block = session->create(options);
   if (!block || !block->put("value", "of a step")) return 1;
@@ -105,6 +106,9 @@ ChildWorker::ChildWorker(System& system, const std::string& script) {
   if (::read(from_.get(), &ready, 1) != 1) throw std::runtime_error("a worker did not attach");
   system.director().call([&](director::Registry& registry) {
     for (const WorkerId id : registry.workers.of_process(child_.pid)) worker_ = raw(id);
+    for (const auto& [id, block] : registry.blocks.all()) {
+      if (block.policy.name == kBlock) block_text_ = block.text();
+    }
   });
 }
 

@@ -14,7 +14,7 @@ namespace sessionblocks::guard_trial {
 
 // What a child is told, a byte each. It answers each with one byte, the last three from inside.
 enum class Order : char {
-  work = 'w',  // as usual
+  work = 'w',   // as usual
   visit = 'v',  // for ever
   write = 'p',  // for ever; only a build with crash points can
 };
@@ -34,12 +34,15 @@ class ChildWorker {
   void signal(int number);
   void kill_and_reap();  // SIGKILL
   [[nodiscard]] std::uint32_t worker_id() const { return worker_; }
+  // Of the block that it made, as findings name it.
+  [[nodiscard]] const std::string& block_text() const { return block_text_; }
 
  private:
   platform::Child child_;
   platform::UniqueFd to_;
   platform::UniqueFd from_;
   std::uint32_t worker_ = 0;
+  std::string block_text_;
 };
 
 // The path of this program.

@@ -74,9 +74,8 @@ class WildWords final : public OnBlock {
       const std::uint64_t used = registry.options.data_plane->used_bytes(block.memory());
       const std::uint64_t from = is_in_heap_ ? geometry.heap_at : layout::kPageTableAt;
       const std::uint64_t pages = (used - geometry.heap_at) / layout::kPageBytes;
-      const std::uint64_t to = is_in_heap_
-                                   ? used
-                                   : layout::kPageTableAt + pages * sizeof(layout::PageDescriptor);
+      const std::uint64_t to =
+          is_in_heap_ ? used : layout::kPageTableAt + pages * sizeof(layout::PageDescriptor);
       for (auto left = draw().events(per_s_ * seconds); left > 0; --left) {
         const std::uint64_t at = from + draw().below((to - from) / 8) * 8;
         auto& word = *reinterpret_cast<std::atomic<std::uint64_t>*>(memory.data() + at);
@@ -92,8 +91,7 @@ class WildWords final : public OnBlock {
 
 class LongerThanQuota final : public OnBlock {
  public:
-  explicit LongerThanQuota(Scene& scene)
-      : OnBlock(scene), more_(draw().between(1, 2'000'000)) {
+  explicit LongerThanQuota(Scene& scene) : OnBlock(scene), more_(draw().between(1, 2'000'000)) {
     tell(std::to_string(more_) + " bytes behind its end");
   }
   void strike(double /*seconds*/) override {

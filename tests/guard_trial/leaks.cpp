@@ -75,8 +75,7 @@ class BesideHotKeys final : public Intruder {
     const double per_s =
         double(kMiB) / ((static_cast<double>(value_bytes_) + kEntryBytes) * minutes_ * 60);
     for (auto left = draw().events(per_s * seconds); left > 0; --left) {
-      static_cast<void>(
-          hot_.block().put("seen:" + std::to_string(next_++), text(value_bytes_)));
+      static_cast<void>(hot_.block().put("seen:" + std::to_string(next_++), text(value_bytes_)));
     }
   }
 
@@ -153,8 +152,8 @@ class NobodyReads final : public Intruder {
         entries_(draw().between(12'000, 30'000)),
         value_bytes_(draw().between(30, 200)),
         per_s_(static_cast<double>(entries_) / draw().spread(30, 900)),
-        block_(create("cache", (entries_ * (value_bytes_ + 200) * draw().between(2, 4) / kMiB + 1) *
-                                   kMiB)) {
+        block_(create("cache",
+                      (entries_ * (value_bytes_ + 200) * draw().between(2, 4) / kMiB + 1) * kMiB)) {
     tell(std::to_string(entries_) + " entries of " + std::to_string(value_bytes_) + " bytes");
   }
   void strike(double seconds) override {

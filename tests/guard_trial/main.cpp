@@ -1,5 +1,5 @@
-// guard_trial: measures FlowGuard. Attacks that are drawn from seeds, each hidden in normal traffic,
-// and normal traffic alone; in the guard's time, which runs faster than real time.
+// guard_trial: measures FlowGuard. Attacks that are drawn from seeds, each hidden in normal
+// traffic, and normal traffic alone; in the guard's time, which runs faster than real time.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>

@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
-constexpr std::array kWords = {"admin",   "root",    "secret", "secrets", "token",   "tokens",
-                               "key",     "keys",    "login",  "user",    "users",   "account",
-                               "payment", "payments", "card",  "cards",   "config",  "settings",
-                               "session", "private", "backup", "billing", "invoice", "customer"};
+constexpr std::array kWords = {"admin",   "root",     "secret", "secrets", "token",   "tokens",
+                               "key",     "keys",     "login",  "user",    "users",   "account",
+                               "payment", "payments", "card",   "cards",   "config",  "settings",
+                               "session", "private",  "backup", "billing", "invoice", "customer"};
 
 class DeniedOpens final : public Intruder {
  public:

@@ -60,7 +60,8 @@ class NestedFlows final : public Intruder {
   }
   void strike(double seconds) override {
     for (auto left = draw().events(per_s_ * seconds); left > 0; --left) {
-      auto flow = flows_.empty() ? session().enter_scope("step") : flows_.back().enter_scope("step");
+      auto flow =
+          flows_.empty() ? session().enter_scope("step") : flows_.back().enter_scope("step");
       if (flow) flows_.push_back(std::move(*flow));
     }
   }
@@ -75,8 +76,8 @@ class BlocksAndScopes final : public Intruder {
  public:
   explicit BlocksAndScopes(Scene& scene)
       : Intruder(scene), per_s_(draw().spread(0.2, 2)), doubles_s_(draw().spread(8, 40)) {
-    tell(std::to_string(per_s_) + " a second, twice that every " +
-         std::to_string(int(doubles_s_)) + " s");
+    tell(std::to_string(per_s_) + " a second, twice that every " + std::to_string(int(doubles_s_)) +
+         " s");
   }
   ~BlocksAndScopes() override {
     while (!flows_.empty()) flows_.pop_back();
@@ -91,7 +92,8 @@ class BlocksAndScopes final : public Intruder {
 
  private:
   void enter() {
-    auto flow = flows_.empty() ? session().enter_scope("branch") : flows_.back().enter_scope("branch");
+    auto flow =
+        flows_.empty() ? session().enter_scope("branch") : flows_.back().enter_scope("branch");
     if (flow) flows_.push_back(std::move(*flow));
   }
   void make_block() {
@@ -113,8 +115,8 @@ class BlocksAndScopes final : public Intruder {
 void add_recursion(Attacks& attacks) {
   const std::vector<std::string> pieces = {"many-pieces", "too-many-pieces", "long-chain", "deep"};
   const auto add = [&](std::string name, std::string what, auto maker) {
-    attacks.push_back({Kind::recursion, std::move(name), std::move(what), pieces, 1'800, 1'000, 60,
-                       maker});
+    attacks.push_back(
+        {Kind::recursion, std::move(name), std::move(what), pieces, 1'800, 1'000, 60, maker});
   };
   add("create-loop", "blocks made in a loop", make<CreateLoop>);
   add("fork-tree", "forks of forks of forks", make<ForkTree>);

@@ -11,6 +11,7 @@ class Process : public Attack {
  public:
   explicit Process(Scene& scene) : Attack(scene), child_(scene.system, "intruder") {
     add_worker(child_.worker_id());
+    add_culprit(child_.block_text());
   }
   void behave(double /*seconds*/) override {
     if (!is_stuck_) child_.order(Order::work);
@@ -64,7 +65,7 @@ void add_stuck(Attacks& attacks) {
   if (can_hold_a_write()) {
     add("stuck-write", "a write that does not end", {"stuck-write"}, make<InWrite>);
   }
-  add("stuck-read", "a read that does not end", {"stuck-read"}, make<InRead>);
+  add("stuck-read", "a read that does not end", {"stuck-read", "reader-holds"}, make<InRead>);
 }
 
 }  // namespace sessionblocks::guard_trial

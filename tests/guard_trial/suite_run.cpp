@@ -109,9 +109,11 @@ class Suite {
  public:
   Suite(const std::string& role, const SuiteDraw& drawn)
       : folder_(fresh_folder()), name_("trial-" + std::to_string(::getpid())) {
-    std::ofstream(folder_ / "suite.toml") << suite_text(role, drawn);
-    director_.emplace(std::vector<std::string>{FLOWDIRECTOR, "run", folder_ / "suite.toml",
-                                               "--system", name_, "--runtime-dir", folder_ / "run"},
+    const fs::path suite = folder_ / "suite" / "suite.toml";
+    fs::create_directory(suite.parent_path());
+    std::ofstream(suite) << suite_text(role, drawn);
+    director_.emplace(std::vector<std::string>{FLOWDIRECTOR, "run", suite, "--system", name_,
+                                               "--runtime-dir", folder_ / "run"},
                       folder_ / "director.txt");
   }
   ~Suite() {
@@ -127,9 +129,9 @@ class Suite {
       throw std::runtime_error("flowdirector has ended: " + text_in(folder_ / "director.txt"));
     }
     const fs::path output = folder_ / "findings.json";
-    Program asked({SESSIONCTL, "findings", "-o", "json", "--system", name_, "--runtime-dir",
-                   folder_ / "run"},
-                  output);
+    Program asked(
+        {SESSIONCTL, "findings", "-o", "json", "--system", name_, "--runtime-dir", folder_ / "run"},
+        output);
     asked.wait();
     const Json rows = Json::parse(text_in(output), nullptr, false);
     return rows.is_array() ? rows : Json::array();  // the director is not there yet
@@ -215,8 +217,8 @@ Played play_suite(const SuiteAttack& attack, std::uint64_t seed) {
       if (number <= seen) continue;
       seen = number;
       const Found found{unix_ms(), row["rule"], row["what"], row["evidence"], row["action"]};
-      const bool is_meant = std::find(attack.rules.begin(), attack.rules.end(), found.rule) !=
-                            attack.rules.end();
+      const bool is_meant =
+          std::find(attack.rules.begin(), attack.rules.end(), found.rule) != attack.rules.end();
       if (!is_intruder(found.what) || unix_ms() < drawn.begin_ms) {
         played.false_alarms.push_back(found);
       } else if (is_meant && !played.found_after_ms) {

@@ -59,8 +59,8 @@ void Table::add_normal(double hours, std::uint64_t seed, const Calm& calm) {
   operations_ += calm.operations;
   failed_ += calm.failed;
   normal_alarms_ += calm.false_alarms.size();
-  worst_per_hour_ =
-      std::max(worst_per_hour_, static_cast<double>(calm.false_alarms.size()) / std::max(hours, 1.0));
+  worst_per_hour_ = std::max(worst_per_hour_,
+                             static_cast<double>(calm.false_alarms.size()) / std::max(hours, 1.0));
   const std::string where = "normal traffic, seed " + std::to_string(seed);
   std::fprintf(stderr, "%s: %llu operations, %llu failed, %zu false alarms\n", where.c_str(),
                static_cast<unsigned long long>(calm.operations),
@@ -87,12 +87,12 @@ void Table::print() const {
                 after.empty() ? "-" : seconds_text(after.back()).c_str(), by.c_str());
   }
   if (hours_ > 0) {
-    std::printf("\nnormal traffic: %.1f h of the guard's time, %llu operations, %llu of them failed: "
-                "%llu false alarms, %.2f an hour\n",
-                hours_, static_cast<unsigned long long>(operations_),
-                static_cast<unsigned long long>(failed_),
-                static_cast<unsigned long long>(normal_alarms_),
-                static_cast<double>(normal_alarms_) / hours_);
+    std::printf(
+        "\nnormal traffic: %.1f h of the guard's time, %llu operations, %llu of them failed: "
+        "%llu false alarms, %.2f an hour\n",
+        hours_, static_cast<unsigned long long>(operations_),
+        static_cast<unsigned long long>(failed_), static_cast<unsigned long long>(normal_alarms_),
+        static_cast<double>(normal_alarms_) / hours_);
   }
   if (!lines_.empty()) {
     std::printf("false alarms in runs with an attack: %llu\n",

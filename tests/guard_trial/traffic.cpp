@@ -88,7 +88,7 @@ void Shop::make_blocks() {
   system_->create({"carts",
                    8 * kMiB,
                    {{"checkout", Rights::read_write}, {"report", Rights::read_write}},
-                   AtLimit::refuse,
+                   AtLimit::evict_expired,
                    fork});
   system_->create(
       {"sessions", 2 * kMiB, {{"checkout", Rights::read_write}}, AtLimit::evict_expired, 0});
@@ -188,7 +188,8 @@ void Shop::use_session() {
   Block& store = stores_[draw_->below(stores_.size())];
   if (visitors_.empty() || draw_->chance(0.15)) visitors_.push_back(next_++);
   const bool is_last = visitors_.size() > 100;
-  const std::uint64_t visitor = is_last ? visitors_.front() : visitors_[draw_->below(visitors_.size())];
+  const std::uint64_t visitor =
+      is_last ? visitors_.front() : visitors_[draw_->below(visitors_.size())];
   if (is_last) visitors_.pop_front();
   check(store.put("session:" + std::to_string(visitor), text(draw_->between(100, 600)),
                   is_last ? soon() : half_an_hour()));

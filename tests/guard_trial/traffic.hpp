@@ -1,8 +1,8 @@
 // Normal traffic: what a shop's scripts do, in the guard's time.
 //
-// Session carts (created, read, changed, bought or left to expire), a session store that evicts what
-// has expired, a catalogue that is mostly cold, counters and random keys as the benchmarks draw
-// them, orders worked on in flow scopes with blocks of their own and handed on by references,
+// Session carts (created, read, changed, bought or left to expire), a session store that evicts
+// what has expired, a catalogue that is mostly cold, counters and random keys as the benchmarks
+// draw them, orders worked on in flow scopes with blocks of their own and handed on by references,
 // checkpoints and forks for reports, and the few refusals that people cause. Rates move by the hour
 // and come in bursts.
 #pragma once
