@@ -1,10 +1,10 @@
 // guard_trial: measures FlowGuard. Attacks that are drawn from seeds, each hidden in normal
 // traffic, and normal traffic alone; in the guard's time, which runs faster than real time.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
 #include <exception>
+#include <thread>
 
 #include "child.hpp"
 #include "suite_run.hpp"
@@ -18,6 +18,7 @@ struct Options {
   std::uint64_t seeds = 1;
   std::uint64_t seed = 1;
   double hours = 1;
+  unsigned jobs = 4;
   std::vector<std::string> attacks;
   bool is_list = false;
   bool without_attacks = false;
@@ -48,30 +49,68 @@ int list() {
   return 0;
 }
 
-void run_attacks(const Options& options, Table& table) {
-  for (const AttackInfo& attack : all_attacks()) {
-    if (!is_wanted(options, attack.name)) continue;
+using Tasks = std::vector<std::function<void()>>;
+
+// One for each run: they have nothing to do with each other.
+Tasks tasks_of(const Options& options, Table& table) {
+  Tasks tasks;
+  const auto for_seeds = [&](const std::function<void(std::uint64_t)>& task) {
     for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-      table.add(word(attack.kind), attack.name, attack.what, seed, play(attack, seed));
+      tasks.emplace_back([task, seed] { task(seed); });
     }
-  }
+  };
   for (const SuiteAttack& attack : suite_attacks()) {
     if (!is_wanted(options, attack.name)) continue;
     if (options.without_suites && options.attacks.empty()) continue;
-    for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-      table.add(word(Kind::recursion), attack.name, attack.what, seed, play_suite(attack, seed));
+    const std::size_t line = table.begin(word(Kind::recursion), attack.name, attack.what);
+    // One after the other: some hundred processes are enough at a time.
+    tasks.emplace_back([&options, &table, &attack, line] {
+      for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
+        table.add(line, seed, play_suite(attack, seed));
+      }
+    });
+  }
+  for (const AttackInfo& attack : all_attacks()) {
+    if (!is_wanted(options, attack.name)) continue;
+    const std::size_t line = table.begin(word(attack.kind), attack.name, attack.what);
+    for_seeds(
+        [&table, line, attack](std::uint64_t seed) { table.add(line, seed, play(attack, seed)); });
+  }
+  if (options.attacks.empty() && options.hours > 0) {
+    for_seeds([&](std::uint64_t seed) {
+      table.add_normal(options.hours, seed, play_normal(options.hours, seed));
+    });
+  }
+  return tasks;
+}
+
+// Most of a run is waiting for the director's threads and for the disk.
+void work_off(const Tasks& tasks, unsigned jobs) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr first;
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned job = 0; job < jobs; ++job) {
+      threads.emplace_back([&] {
+        for (std::size_t at = next++; at < tasks.size(); at = next++) {
+          try {
+            tasks[at]();
+          } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (!first) first = std::current_exception();
+            next = tasks.size();
+          }
+        }
+      });
     }
   }
+  if (first) std::rethrow_exception(first);
 }
 
 int run(const Options& options) {
   Table table;
-  if (options.attacks.empty() && options.hours > 0) {
-    for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-      table.add_normal(options.hours, seed, play_normal(options.hours, seed));
-    }
-  }
-  run_attacks(options, table);
+  work_off(tasks_of(options, table), options.jobs);
   table.print();
   return table.is_good() ? 0 : 1;
 }
@@ -86,6 +125,9 @@ int read_command_line(int argc, char** argv, Options& options) {
   app.add_option("--seed", options.seed, "the first of them")->capture_default_str();
   app.add_option("--hours", options.hours, "of normal traffic with each seed, in the guard's time")
       ->check(CLI::Range(0.0, 1'000.0))
+      ->capture_default_str();
+  app.add_option("--jobs", options.jobs, "runs at a time")
+      ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_option("--attack", options.attacks, "only this one, and no normal traffic alone")
       ->check(CLI::IsMember(names()));
@@ -102,7 +144,7 @@ int read_command_line(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   if (words.size() == 2 && words[1] == "--worker") return run_child();
-  if (words.size() == 6 && words[1] == "--script") {
+  if (words.size() == 7 && words[1] == "--script") {
     return run_script(words[2], std::stoull(words[3]), std::stod(words[4]), std::stoull(words[5]));
   }
   Options options;

@@ -87,11 +87,12 @@ struct SuiteDraw {
   std::uint64_t most = 0;
 };
 
-std::string suite_text(const std::string& role, const SuiteDraw& drawn) {
+std::string suite_text(const std::string& role, const SuiteDraw& drawn, const std::string& name) {
   std::stringstream text;
   const auto command = [&](const std::string& as) {
     text << "command = [\"" << own_path() << "\", \"--script\", \"" << as << "\", \""
-         << drawn.begin_ms << "\", \"" << drawn.per_s << "\", \"" << drawn.most << "\"]\n";
+         << drawn.begin_ms << "\", \"" << drawn.per_s << "\", \"" << drawn.most << "\", \"" << name
+         << "\"]\n";
   };
   text << "schema = 1\n[suite]\nname = \"trial\"\n"
           "[block.cart]\nkind = \"shared\"\nowner = \"suite\"\nquota = \"8MiB\"\n"
@@ -108,10 +109,11 @@ std::string suite_text(const std::string& role, const SuiteDraw& drawn) {
 class Suite {
  public:
   Suite(const std::string& role, const SuiteDraw& drawn)
-      : folder_(fresh_folder()), name_("trial-" + std::to_string(::getpid())) {
+      : folder_(fresh_folder()),
+        name_(folder_.filename().string().substr(sizeof "sessionblocks-" - 1)) {
     const fs::path suite = folder_ / "suite" / "suite.toml";
     fs::create_directory(suite.parent_path());
-    std::ofstream(suite) << suite_text(role, drawn);
+    std::ofstream(suite) << suite_text(role, drawn, name_);
     director_.emplace(std::vector<std::string>{FLOWDIRECTOR, "run", suite, "--system", name_,
                                                "--runtime-dir", folder_ / "run"},
                       folder_ / "director.txt");
@@ -144,7 +146,7 @@ class Suite {
       const std::string pid = entry.path().filename();
       if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
       const std::string words = text_in(entry.path() / "cmdline");
-      if (words.starts_with(own_path() + std::string("\0--script", 9))) {
+      if (words.starts_with(own_path()) && words.find(name_) != std::string::npos) {
         ::kill(std::stoi(pid), SIGKILL);
       }
     }

@@ -15,7 +15,7 @@ struct SuiteAttack {
 [[nodiscard]] const std::vector<SuiteAttack>& suite_attacks();
 [[nodiscard]] Played play_suite(const SuiteAttack& attack, std::uint64_t seed);
 
-// What a script of that suite runs: `guard_trial --script ROLE BEGIN_MS PER_S MOST`.
+// What a script of that suite runs: `guard_trial --script ROLE BEGIN_MS PER_S MOST SYSTEM`.
 int run_script(const std::string& role, std::uint64_t begin_unix_ms, double per_s,
                std::uint64_t most);
 

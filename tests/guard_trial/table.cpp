@@ -27,17 +27,18 @@ void Table::tell(const std::string& where, const std::vector<Found>& alarms) {
   }
 }
 
-void Table::add(std::string_view kind, const std::string& attack, const std::string& what,
-                std::uint64_t seed, const Played& played) {
+std::size_t Table::begin(std::string_view kind, const std::string& attack,
+                         const std::string& what) {
   const std::lock_guard lock(mutex_);
-  auto line = std::find_if(lines_.begin(), lines_.end(),
-                           [&](const Line& one) { return one.attack == attack; });
-  if (line == lines_.end()) {
-    lines_.push_back({std::string(kind), attack, what, 0, {}, {}});
-    line = std::prev(lines_.end());
-  }
+  lines_.push_back({std::string(kind), attack, what, 0, {}, {}});
+  return lines_.size() - 1;
+}
+
+void Table::add(std::size_t number, std::uint64_t seed, const Played& played) {
+  const std::lock_guard lock(mutex_);
+  Line* const line = &lines_.at(number);
   ++line->runs;
-  const std::string where = attack + ", seed " + std::to_string(seed);
+  const std::string where = line->attack + ", seed " + std::to_string(seed);
   if (played.found_after_ms) {
     line->after_ms.push_back(*played.found_after_ms);
     ++line->found_by[played.found.rule + ": " + played.found.action];

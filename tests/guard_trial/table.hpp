@@ -11,8 +11,10 @@ namespace sessionblocks::guard_trial {
 // Threads may add to it.
 class Table {
  public:
-  void add(std::string_view kind, const std::string& attack, const std::string& what,
-           std::uint64_t seed, const Played& played);
+  // A line, in the order in which they are begun; its number.
+  [[nodiscard]] std::size_t begin(std::string_view kind, const std::string& attack,
+                                  const std::string& what);
+  void add(std::size_t line, std::uint64_t seed, const Played& played);
   void add_normal(double hours, std::uint64_t seed, const Calm& calm);
   // Markdown on stdout.
   void print() const;
