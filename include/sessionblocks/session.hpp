@@ -67,6 +67,10 @@ struct BlockOptions {
   // Patterns over keys, '*' for any run of bytes: of entries whose key one of them matches, no tool
   // and no log shows key or value. At most 64.
   std::vector<std::string> sensitive{};
+  // The log keeps what every change made of its entry, encrypted with a key of the block that a
+  // wipe destroys: `sessionctl replay` rebuilds the block from it. Wants "persist" in permit, audit
+  // full or writes, and a system that keeps a log.
+  bool log_values = false;
 };
 
 // What is taken away from whom.

@@ -120,6 +120,7 @@ class ByteReader {
     at_ += static_cast<std::size_t>(count);
     return part;
   }
+  std::span<const std::byte> rest() noexcept { return bytes(bytes_.size() - at_); }
   std::string text() {
     const auto part = bytes(varint());
     return {reinterpret_cast<const char*>(part.data()), part.size()};

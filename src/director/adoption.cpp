@@ -231,6 +231,7 @@ class Adopter {
       name_heir(adopted, declared);
       if (declared != nullptr) registry_.blocks.add_sensitive(adopted, declared->sensitive);
       registry_.options.audit->block_masked(adopted.id, adopted.mask);
+      registry_.keep_values_or_say(adopted);
     }
   }
 

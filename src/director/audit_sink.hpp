@@ -18,6 +18,7 @@
 #include "director/data_plane.hpp"
 #include "director/events.hpp"
 #include "director/sensitive_keys.hpp"
+#include "snapshot/keys.hpp"
 
 namespace sessionblocks::director {
 
@@ -38,6 +39,16 @@ class AuditSink {
   // Whether a record of this open was taken since this was asked last. What is not known counts:
   // an answer of false must be true.
   virtual bool take_used(WorkerId /*worker*/, unsigned /*open*/) { return true; }
+  // Whether values can be kept, encrypted, where a block logs them.
+  [[nodiscard]] virtual bool keeps_values() const noexcept { return false; }
+  // Those of this block are kept from now on, with its key. Said again when another generation
+  // becomes the block, and by each director.
+  virtual void keep_values(BlockId /*block*/, Generation /*generation*/, std::string_view /*name*/,
+                           const snapshot::Key& /*key*/) {}
+  // It was wiped, and its key goes: what came can be read no longer, and what comes is not kept.
+  virtual void drop_values(BlockId /*block*/) {}
+  // It was destroyed. What its workers wrote may come yet.
+  virtual void end_values(BlockId /*block*/) {}
   // Hears of records as they are taken. Before any worker is added; outlives the sink.
   virtual void set_tap(AuditTap* /*tap*/) {}
   // A line that belongs into the same log.

@@ -28,12 +28,10 @@ struct Rule {
 
 constexpr Rule kRules[] = {
     {Transition::seal, "seal", EventKind::sealed, BlockState::sealed, Rights::read},
-    {Transition::unseal, "unseal", EventKind::unsealed, BlockState::active,
-     Rights::read_write},
-    {Transition::quarantine, "quarantine", EventKind::quarantined,
-     BlockState::quarantined, Rights::none},
-    {Transition::release, "release", EventKind::released, BlockState::active,
-     Rights::read_write},
+    {Transition::unseal, "unseal", EventKind::unsealed, BlockState::active, Rights::read_write},
+    {Transition::quarantine, "quarantine", EventKind::quarantined, BlockState::quarantined,
+     Rights::none},
+    {Transition::release, "release", EventKind::released, BlockState::active, Rights::read_write},
     {Transition::wipe, "wipe", EventKind::wiped, BlockState::wiped, Rights::none},
 };
 

@@ -53,6 +53,7 @@ BlockMemory StoredBlock::memory() const {
   if (readers) memory.readers = readers->memory();
   memory.reserved = reserved;
   memory.audited = audit != sessionblocks::AuditLevel::counted;  // what recovery makes is a write
+  memory.logs_values = logs_values;
   memory.evicts = at_limit != sessionblocks::AtLimit::refuse;
   if (segment) {
     memory.populate = [file = segment](std::uint64_t offset, std::uint64_t bytes) {
@@ -85,6 +86,7 @@ Result<BlockId> BlockStore::create(const BlockRequest& request, const Fill& fill
   block.full_ring = request.full_ring;
   block.enforce = request.enforce;
   block.at_limit = request.at_limit;
+  block.logs_values = request.logs_values;
   block.quota_bytes = has_memory ? request.quota_bytes : 0;
   block.last_used_ms = boottime_ms();
   block.ending = request.ending;
@@ -162,6 +164,7 @@ Result<std::uint32_t> BlockStore::publish(const StoredBlock& block, const BlockR
   fields.enforce = request.enforce;
   fields.at_limit = request.at_limit;
   fields.masking = masking;
+  fields.logs_values = request.logs_values;
   fields.segment_bytes = block.segment ? block.segment->bytes() : 0;
   fields.reserved_bytes = block.reserved_bytes();
   fields.quota_bytes = block.quota_bytes;
@@ -223,6 +226,7 @@ Result<BlockId> BlockStore::adopt(std::uint32_t row, const ScriptRights& grants,
       (stored.policy.load(std::memory_order_relaxed) >> 40U) & 0xFFU);
   const auto masking = layout::masking_of(stored.policy.load(std::memory_order_relaxed));
   block.mask = make_mask(sensitive_.of(block.id, masking), parts_.mask_key);
+  block.logs_values = (stored.policy.load(std::memory_order_relaxed) & layout::kLogsValues) != 0;
   block.ends_at_ms = stored.ends_at_ms;
   const std::uint64_t expected = stored.segment_bytes.load(std::memory_order_relaxed);
   block.ending.idle_ms = stored.idle_ms;
@@ -362,6 +366,7 @@ Result<StoredBlock> BlockStore::make_generation(const StoredBlock& block, Room r
   next.audit = block.audit;
   next.at_limit = block.at_limit;
   next.mask = block.mask;
+  next.logs_values = block.logs_values;
   if (auto made = make_memory(next, kFirstTableId); !made) return tl::unexpected(made.error());
   if (room == Room::as_needed) return next;
   if (auto kept = reserve_ahead(next, parts_.data_plane.used_bytes(block.memory())); !kept) {

@@ -57,6 +57,7 @@ struct BlockRequest {
   sessionblocks::FullRing full_ring = sessionblocks::FullRing::wait;
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
+  bool logs_values = false;
   std::uint32_t permits = 0;  // bits of Permit
   SensitivePatterns sensitive{};
   bool is_loaded = false;  // begins with what the youngest DataBlock of its line has
@@ -88,6 +89,7 @@ struct StoredBlock {
   sessionblocks::FullRing full_ring = sessionblocks::FullRing::wait;
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
+  bool logs_values = false;
   std::uint64_t ends_at_ms = 0;  // CLOCK_BOOTTIME, 0: with its scope
   Ending ending;
   std::uint64_t last_used_ms = 0;  // CLOCK_BOOTTIME, as far as anybody looked

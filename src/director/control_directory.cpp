@@ -120,7 +120,8 @@ Result<std::uint32_t> ControlDirectory::publish(const BlockRowFields& fields) no
                                (static_cast<std::uint64_t>(fields.enforce) << 24U) |
                                (static_cast<std::uint64_t>(fields.at_end) << 32U) |
                                (static_cast<std::uint64_t>(fields.at_limit) << 40U) |
-                               (static_cast<std::uint64_t>(fields.masking) << 48U);
+                               (static_cast<std::uint64_t>(fields.masking) << 48U) |
+                               (fields.logs_values ? layout::kLogsValues : 0);
   // Relaxed: B1 below publishes them all.
   row.reserved_bytes.store(fields.reserved_bytes, std::memory_order_relaxed);
   row.segment_bytes.store(fields.segment_bytes, std::memory_order_relaxed);

@@ -38,6 +38,7 @@ struct BlockRowFields {
   sessionblocks::Enforce enforce = sessionblocks::Enforce::cooperative;
   sessionblocks::AtLimit at_limit = sessionblocks::AtLimit::refuse;
   layout::Masking masking = layout::Masking::none;
+  bool logs_values = false;
   std::uint64_t segment_bytes = 0;  // 0: an inherited block, which has no memory of its own
   std::uint64_t reserved_bytes = 0;
   std::uint64_t quota_bytes = 0;

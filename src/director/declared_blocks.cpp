@@ -54,6 +54,7 @@ BlockRequest request_of(const Suite& suite, const BlockSpec& block, ScopeId owne
   request.full_ring = stored(block.on_full_ring);
   request.enforce = stored(block.enforce);
   request.at_limit = stored(block.at_limit);
+  request.logs_values = block.log_values;
   request.permits = stored(block.permit);
   request.sensitive = block.sensitive;
   request.is_loaded = block.at_start == AtStart::load;

@@ -110,8 +110,10 @@ class DiscardingAuditSink final : public AuditSink {
       while (at < count) {
         const RingCell& record = cells[at];
         if (record.open < layout::kOpens) watched.used.set(record.open);
-        const bool has_key = (record.flags & layout::kInlineKey) != 0;
-        at += 1 + (has_key ? key_cells(record.value_bytes) : 0);
+        const std::uint64_t head = head_cells(record);
+        const bool has_value = (record.flags & layout::kInlineValue) != 0;
+        if (has_value && at + head >= count && at != 0) break;  // its detail comes next
+        at += has_value && at + head < count ? cells_of(std::span(cells).subspan(at)) : head;
       }
       if (tap_ != nullptr) {
         tap_->drained(memory.id, std::span(cells).first(std::min(at, count)), watched.opens);

@@ -68,9 +68,9 @@ struct Event {
   // Where the subject is a block, or has to do with one.
   BlockId block{};
   Generation generation{};
-  WorkerId worker{};            // that it is about; else the one that asked for it; else 0
-  std::string asked_by{};       // empty: nobody, the director does it of itself
-  std::uint64_t left_out = 0;   // denied: further ones that no note of their own says
+  WorkerId worker{};           // that it is about; else the one that asked for it; else 0
+  std::string asked_by{};      // empty: nobody, the director does it of itself
+  std::uint64_t left_out = 0;  // denied: further ones that no note of their own says
 };
 
 class EventSink {

@@ -236,8 +236,7 @@ Result<void> Forks::join(StoredBlock& fork, const JoinRequest& request, MergeRep
   const std::string counts =
       std::to_string(report.taken) + " taken, " + std::to_string(report.erased) + " erased, " +
       std::to_string(report.combined) + " combined, " + std::to_string(report.kept) + " kept";
-  registry_.say(EventKind::joined, origin,
-                fork.text() + ": " + counts + ", " + std::string(why));
+  registry_.say(EventKind::joined, origin, fork.text() + ": " + counts + ", " + std::string(why));
   registry_.destroy_block(fork.id, "joined to its origin");
   return {};
 }

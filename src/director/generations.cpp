@@ -85,6 +85,7 @@ Result<void> Generations::take_over(StoredBlock& block, Successor& next, BlockSt
   registry_.forget_checkpoints(block);
   registry_.holdings.forget(old.id, old.generation);
   block.checkpoints = std::move(kept);
+  registry_.keep_values_or_say(block);
   registry_.retire(std::move(old));
   return emptied;
 }

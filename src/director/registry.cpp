@@ -94,6 +94,7 @@ Result<platform::UniqueFd> Registry::control_descriptor() {
 
 Result<void> Registry::check_creation(const BlockRequest& request) {
   if (auto free = check_name_free(request); !free) return free;
+  if (auto kept = check_values(request); !kept) return kept;
   return check_budgets(request);
 }
 
@@ -123,7 +124,7 @@ Result<BlockId> Registry::create_block(const BlockRequest& request) {
   if (request.is_loaded) return create_loaded(request);
   if (auto fits = check_creation(request); !fits) return tl::unexpected(fits.error());
   const auto begun = begin(EventKind::created, "block " + request.policy.name);
-  const auto id = blocks.create(request);
+  const auto id = blocks.create(request, [&](StoredBlock& block) { return keep_values(block); });
   if (id) announce(*id, request);
   return id;
 }
@@ -160,6 +161,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   const Subject subject(*block);
   const std::string text = subject.text;
   const auto begun = begin(EventKind::destroyed, subject, std::string(why));
+  const bool logs_values = block->logs_values;
   blocks.begin_destroy(*block);
   forks.release_base(*block);
   forget_checkpoints(*block);
@@ -174,6 +176,7 @@ void Registry::destroy_block(BlockId id, std::string_view why) {
   SESSIONBLOCKS_CRASH("destroy.withdrawn");
   if (retired && retired->segment) retired_.push_back(std::move(*retired));
   forget_retired();
+  if (logs_values) options.audit->end_values(id);
   say(EventKind::destroyed, subject, std::string(why));
 }
 

@@ -190,6 +190,9 @@ class Registry {
   // The best rights on a block that the worker has through any name, also in a flow block.
   [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
                                                               const Worker& worker);
+  // The same of one scope.
+  [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
+                                                              ScopeId scope);
   // What was not revoked from the scope.
   [[nodiscard]] sessionblocks::Rights rights_left(const StoredBlock& block, ScopeId scope) const {
     return director::rights_left(block.revocations, scope, scopes);
@@ -210,6 +213,7 @@ class Registry {
   // What the transitions are made of (generations.hpp, block_states.hpp, forks.hpp).
   // What create_block says before anything is made; what it does afterwards.
   [[nodiscard]] Result<void> check_creation(const BlockRequest& request);
+  [[nodiscard]] Result<void> check_values(const BlockRequest& request) const;
   void announce(BlockId made, const BlockRequest& request);
   // None: it was not attached yet.
   [[nodiscard]] Worker* own_lane() noexcept { return workers.find(own_worker_); }
@@ -229,8 +233,12 @@ class Registry {
                                   const BlockMemory* like = nullptr);
   [[nodiscard]] Moment moment_of(const Checkpoint& checkpoint);
   void forget_checkpoints(StoredBlock& block) noexcept;
-  // Of its snapshots: none can be read any more.
+  // Of its snapshots and its logged values: none can be read any more.
   Result<void> remove_key(const StoredBlock& block);
+
+  // The log keeps its values from here on, if it logs any (registry_values.cpp).
+  [[nodiscard]] Result<void> keep_values(const StoredBlock& block);
+  void keep_values_or_say(const StoredBlock& block);
 
   // Called when a worker must stop using a mapping; set by whoever knows the connections.
   std::function<void(const Worker&, unsigned open)> on_unmap;
@@ -271,8 +279,6 @@ class Registry {
   [[nodiscard]] std::optional<BlockMemory> memory_of(const OpenedBlock& opened);
   void recover(Worker& worker, const Subject& subject);
   void forget_retired();
-  [[nodiscard]] sessionblocks::Rights rights_through_any_name(const StoredBlock& block,
-                                                              ScopeId scope);
   [[nodiscard]] Result<void> check_flow_limits(const Scope& parent, const FlowEntry& entered,
                                                std::string_view name) const;
   // registry_lifespan.cpp

@@ -40,6 +40,7 @@ Result<BlockId> Registry::create_filled(const BlockRequest& request, const Entry
 
 Result<void> Registry::fill(StoredBlock& block, const EntrySource& source,
                             const BlockMemory* like) {
+  if (auto kept = keep_values(block); !kept) return kept;
   auto place = fill_place(block);
   if (!place) return tl::unexpected(place.error());
   place->like = like;

@@ -48,7 +48,8 @@ Result<ScopeId> Registry::enter_flow(const FlowEntry& entered, ScopeId parent,
     return fail(Errc::invalid_argument, "enter scope " + std::string(name) + ": its number is " +
                                             "that of " + flow->path + " already");
   }
-  const auto begun = begin(EventKind::started, Subject("flow scope " + std::string(name), entered.worker));
+  const auto begun =
+      begin(EventKind::started, Subject("flow scope " + std::string(name), entered.worker));
   if (flow == nullptr) {
     if (const Scope* other = scopes.find(above->path + "/" + std::string(name))) {
       return fail(Errc::exists, "enter scope " + other->path + ": it was entered and not left");

@@ -193,8 +193,8 @@ void Registry::close(Worker& worker, unsigned open) {
   const OpenedBlock* const opened = worker.open_at(open);
   if (opened == nullptr) return;
   const StoredBlock* const block = blocks.find(opened->block);
-  Subject subject = block != nullptr ? Subject(*block)
-                                     : Subject("block " + std::to_string(raw(opened->block)));
+  Subject subject =
+      block != nullptr ? Subject(*block) : Subject("block " + std::to_string(raw(opened->block)));
   subject.block = opened->block;
   subject.generation = opened->generation;
   subject.worker = worker.id;

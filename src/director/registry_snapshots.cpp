@@ -226,6 +226,7 @@ Result<Restored> Registry::restore(snapshot::Reader& file, std::size_t index,
 }
 
 Result<void> Registry::remove_key(const StoredBlock& block) {
+  if (block.logs_values) options.audit->drop_values(block.id);
   auto gone = snapshot::KeyFile(state().keys().native()).remove({instance, block.id});
   if (!gone) say(EventKind::failed, "remove the key of " + block.text(), gone.error().message());
   return gone;

@@ -60,6 +60,8 @@ Result<BlockRequest> read_request(const Fields& fields) {
   if (!enforce) return tl::unexpected(enforce.error());
   const auto at_limit = choose(fields, "at_limit", kAtLimits);
   if (!at_limit) return tl::unexpected(at_limit.error());
+  const auto log_values = fields.number_or("log_values", 1, 0);
+  if (!log_values) return tl::unexpected(log_values.error());
   const auto quota = fields.number_or("quota", UINT64_MAX, request.quota_bytes);
   if (!quota) return tl::unexpected(quota.error());
   const auto lifespan = fields.number_or("lifespan_ms", kMaxLifespanMs, 0);
@@ -79,6 +81,7 @@ Result<BlockRequest> read_request(const Fields& fields) {
   request.full_ring = *full_ring;
   request.enforce = *enforce;
   request.at_limit = *at_limit;
+  request.logs_values = *log_values == 1;
   request.quota_bytes = *quota;
   request.lifespan_ms = *lifespan;
   const auto ending = read_ending(fields);
@@ -226,6 +229,7 @@ Answer answer_fork(RequestContext& context, Client& client, const Fields& fields
   request.full_ring = origin->full_ring;
   request.enforce = origin->enforce;
   request.at_limit = origin->at_limit;
+  request.logs_values = origin->logs_values;
   request.permits = origin->permits;
   request.from = origin->policy.name;
   if (fields.has("name")) {

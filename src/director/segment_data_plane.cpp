@@ -68,14 +68,16 @@ struct Filling {
                 &readers_in(place.block),
                 owner_of(place.own.id, kLoaderLane),
                 {place.block.audited ? &ring : nullptr, static_cast<std::uint16_t>(place.open),
-                 [this, drain = place.drain] { return make_room(drain); }}}) {}
+                 [this, drain = place.drain] { return make_room(drain); },
+                 place.block.logs_values}}) {}
 
   static constexpr unsigned kLoaderLane = 1;  // names the owner of pages, and is no lane in use
 
   // Nothing waits for a log that does not come after: what it cannot hear of is counted.
   [[nodiscard]] bool make_room(const std::function<void()>& drain) {
     drain();
-    if (ring.has_room(data::Writer::cells_needed(layout::kMaxKeyBytes))) return true;
+    // As for the longest record: a value comes in parts (Loader::define).
+    if (ring.has_room(own.ring_records() / 2)) return true;
     own.lane(0).ring_lost.fetch_add(1, std::memory_order_relaxed);
     return false;
   }

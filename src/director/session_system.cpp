@@ -51,6 +51,7 @@ Result<director::BlockRequest> request_of(const BlockOptions& options) {
     return tl::unexpected(checked.error());
   }
   request.sensitive = options.sensitive;
+  request.logs_values = options.log_values;
   request.quota_bytes = options.quota_bytes;
   request.lifespan_ms = static_cast<std::uint64_t>(options.lifespan.count());
   request.ending.idle_ms = static_cast<std::uint64_t>(options.idle.count());

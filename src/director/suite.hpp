@@ -87,6 +87,7 @@ struct BlockSpec {
   AtStart at_start = AtStart::empty;
   AtEnd at_end = AtEnd::destroy;
   AtLimit at_limit = AtLimit::refuse;
+  bool log_values = false;
   std::optional<ScopeRef> heir;  // takes the block over at its end; only with AtEnd::heir
   // Policies by patterns of keys, for AtEnd::join: sessionblocks/join.hpp.
   std::map<std::string, std::string> join;

@@ -121,11 +121,25 @@ void check_start(SuiteChecker& checker, const BlockSpec& block) {
   }
 }
 
+void check_log_values(SuiteChecker& checker, const BlockSpec& block) {
+  if (!block.log_values) return;
+  const SourceLocation where = block.where.at("log_values");
+  if (!block.permit.persist && !block.where.refused("permit")) {
+    checker.note(where, "log_values = true needs \"persist\" in permit: its values outlive it");
+  }
+  if (block.audit == AuditLevel::counted && !block.where.refused("audit")) {
+    checker.note(where, "log_values = true needs audit = \"full\" or \"writes\"");
+  }
+  if (!block.sensitive.empty()) {
+    checker.note(where, "log_values = true and sensitive keys: no log shows those; choose one");
+  }
+}
+
 // An inherited block is its origin, reached by other scopes: it has no memory, end or log of its
 // own.
 void check_inherited_settings(SuiteChecker& checker, const BlockSpec& block) {
   const BlockSpec plain;
-  const std::array<std::pair<std::string_view, bool>, 15> settings = {{
+  const std::array<std::pair<std::string_view, bool>, 16> settings = {{
       {"owner", block.owner != plain.owner},
       {"quota", block.quota_bytes != plain.quota_bytes},
       {"lifespan", block.lifespan_ms.has_value()},
@@ -136,6 +150,7 @@ void check_inherited_settings(SuiteChecker& checker, const BlockSpec& block) {
       {"at_start", block.at_start != plain.at_start},
       {"at_end", block.at_end != plain.at_end},
       {"at_limit", block.at_limit != plain.at_limit},
+      {"log_values", block.log_values},
       {"heir", block.heir.has_value()},
       {"join", !block.join.empty()},
       {"grants", !block.grants.empty()},
@@ -200,6 +215,7 @@ void check_blocks(SuiteChecker& checker) {
     check_quota(checker, block);
     check_start(checker, block);
     check_end(checker, block);
+    check_log_values(checker, block);
   }
 }
 

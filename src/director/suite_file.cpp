@@ -61,6 +61,7 @@ void read_block(TableReader& table, BlockSpec& block) {
   table.choice("at_start", block.at_start);
   table.choice("at_end", block.at_end);
   table.choice("at_limit", block.at_limit);
+  table.boolean("log_values", block.log_values);
   table.scope("heir", block.heir);
   table.text_map("join", block.join);
   table.rights("grants", block.grants);

@@ -37,6 +37,10 @@ const TomlNode* TableReader::find(std::string_view key, Type type) {
   return nullptr;
 }
 
+void TableReader::boolean(std::string_view key, bool& out) {
+  if (const TomlNode* node = find(key, Type::boolean)) out = node->boolean;
+}
+
 void TableReader::text(std::string_view key, std::string& out) {
   if (const TomlNode* node = find(key, Type::text)) out = node->text;
 }

@@ -49,6 +49,7 @@ class TableReader {
 
   void text(std::string_view key, std::string& out);
   void text(std::string_view key, std::optional<std::string>& out);
+  void boolean(std::string_view key, bool& out);
   void texts(std::string_view key, std::vector<std::string>& out);
   // Name to text.
   void text_map(std::string_view key, std::map<std::string, std::string>& out);

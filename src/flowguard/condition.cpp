@@ -75,7 +75,7 @@ std::string ConditionBuilder::nearest(std::string_view name) {
   const auto dot = name.find('.');
   std::string known;
   for (const MetricInfo& one : metrics()) {
-    if (dot != std::string_view::npos && one.name.substr(0, dot + 1) != name.substr(0, dot + 1)) {
+    if (dot == std::string_view::npos || one.name.substr(0, dot + 1) != name.substr(0, dot + 1)) {
       continue;
     }
     known.append(known.empty() ? "; there are " : ", ").append(one.name);

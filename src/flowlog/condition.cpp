@@ -10,9 +10,8 @@ namespace sessionblocks::flowlog {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kFields = {"block", "scope",   "worker", "key",
-                                                      "op",    "outcome", "size",   "version",
-                                                      "time",  "what"};
+constexpr std::array<std::string_view, 10> kFields = {
+    "block", "scope", "worker", "key", "op", "outcome", "size", "version", "time", "what"};
 
 // Times before 1970 are below those after it.
 std::uint64_t rank_of(std::int64_t unix_ms) noexcept {

@@ -136,6 +136,19 @@ bool FlowLogSink::take_used(WorkerId worker, unsigned open) {
   return !is_ready() || log_->take_used(worker, open);
 }
 
+void FlowLogSink::keep_values(BlockId block, Generation generation, std::string_view name,
+                              const snapshot::Key& key) {
+  if (is_ready()) log_->keep_values(BlockRef::make(block, generation), name, key);
+}
+
+void FlowLogSink::end_values(BlockId block) {
+  if (is_ready()) log_->end_values(block);
+}
+
+void FlowLogSink::drop_values(BlockId block) {
+  if (is_ready()) log_->drop_values(block);
+}
+
 void FlowLogSink::note(std::string_view text) {
   if (is_ready()) log_->note(text);
 }

@@ -32,6 +32,11 @@ class FlowLogSink final : public director::AuditSink {
   void drain_fully(WorkerId worker) override;
   void worker_removed(WorkerId worker) override;
   bool take_used(WorkerId worker, unsigned open) override;
+  [[nodiscard]] bool keeps_values() const noexcept override { return true; }
+  void keep_values(BlockId block, Generation generation, std::string_view name,
+                   const snapshot::Key& key) override;
+  void drop_values(BlockId block) override;
+  void end_values(BlockId block) override;
   void note(std::string_view text) override;
   std::uint64_t begin(const director::Event& event) override;
   void transition(const director::Event& event, std::uint64_t begun) override;

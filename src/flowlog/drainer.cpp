@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "platform/clock.hpp"
+#include "platform/thread_name.hpp"
 
 namespace sessionblocks::flowlog {
 
@@ -74,6 +75,9 @@ Result<void> Drainer::add_worker(WorkerId worker, std::span<std::byte> segment,
       added.opens->set(open.second, block);
     }
   }
+  for (const auto& [open, counts] : adopted.counted) {
+    if (open.first == raw(worker)) added.counted[open.second] = counts;
+  }
   for (unsigned i = 0; i < layout::kLanes; ++i) {
     const auto start = adopted.next.find({raw(worker), static_cast<std::uint16_t>(i)});
     if (start != adopted.next.end()) added.starts[i] = start->second;
@@ -132,6 +136,11 @@ Result<void> Drainer::set_open(WorkerId worker, unsigned open, BlockRef block) {
   const std::lock_guard lock(workers_lock_);
   const auto at = workers_.find(worker);
   if (at == workers_.end()) return fail(Errc::not_found, "worker of an open block");
+  if (old.word != 0 && old != block) {
+    // What was counted under this index so far was the old block's.
+    auto count = take_count(worker, at->second, static_cast<std::uint16_t>(open));
+    if (count) writer_->add_note(std::move(*count));
+  }
   at->second.opens->set(open, block);
   at->second.told.set(open);
   return {};
@@ -233,31 +242,42 @@ void Drainer::drain_kept() {
   for (const auto& lane : kept_) leave_undrained(*lane);
 }
 
-std::vector<Note> Drainer::counts_of(WorkerId worker) const {
-  const std::lock_guard lock(workers_lock_);
-  const auto at = workers_.find(worker);
-  if (at == workers_.end()) return {};
-  const Worker& from = at->second;
-  std::map<BlockRef, Note> rows;
+std::optional<Note> Drainer::take_count(WorkerId id, Worker& worker, std::uint16_t open) {
+  Note note;
+  note.kind = NoteKind::counted;
+  note.worker = raw(id);
+  note.open = open;
+  if (open != kLostOpen) note.block = worker.opens->get(open);
   for (unsigned lane = 0; lane < layout::kLanes; ++lane) {
-    if (!from.has_lane.test(lane)) continue;
-    const auto& head = head_of(from.segment, lane, from.ring_records);
-    rows[{}].number += head.ring_lost.load(std::memory_order_relaxed);
-    for (unsigned open = 0; open < layout::kOpens; ++open) {
-      const BlockRef block = from.opens->get(open);
-      if (block.word == 0) continue;
-      const auto& counters = counters_of(from.segment, lane, from.ring_records, open);
-      rows[block].number += counters.reads.load(std::memory_order_relaxed);
-      rows[block].second += counters.writes.load(std::memory_order_relaxed);
+    if (!worker.has_lane.test(lane)) continue;
+    if (open == kLostOpen) {
+      const auto& head = head_of(worker.segment, lane, worker.ring_records);
+      note.number += head.ring_lost.load(std::memory_order_relaxed);
+    } else {
+      const auto& counters = counters_of(worker.segment, lane, worker.ring_records, open);
+      note.number += counters.reads.load(std::memory_order_relaxed);
+      note.second += counters.writes.load(std::memory_order_relaxed);
     }
   }
+  auto& [reads, writes] = worker.counted[open];
+  // Counters that go back are a worker's lie about itself: then there is nothing to add.
+  note.number -= std::min(note.number, std::exchange(reads, std::max(reads, note.number)));
+  note.second -= std::min(note.second, std::exchange(writes, std::max(writes, note.second)));
+  if (note.number == 0 && note.second == 0) return std::nullopt;
+  return note;
+}
+
+std::vector<Note> Drainer::take_counts(WorkerId worker) {
+  const std::lock_guard lock(workers_lock_);
+  const auto at = workers_.find(worker);
   std::vector<Note> notes;
-  for (auto& [block, note] : rows) {
-    if (note.number == 0 && note.second == 0) continue;
-    note.kind = NoteKind::counted;
-    note.worker = raw(worker);
-    note.block = block;
-    notes.push_back(std::move(note));
+  if (at == workers_.end()) return notes;
+  const auto take = [&](std::uint16_t open) {
+    if (auto note = take_count(worker, at->second, open)) notes.push_back(std::move(*note));
+  };
+  take(kLostOpen);
+  for (std::uint16_t open = 0; open < layout::kOpens; ++open) {
+    if (at->second.opens->get(open).word != 0) take(open);
   }
   return notes;
 }
@@ -310,6 +330,10 @@ void Drainer::drain_lane(const std::shared_ptr<Lane>& lane) {
     if (!taken.forged.empty()) {
       report_forged(*lane, taken.first + taken.cells, taken.forged);
     }
+    if (taken.cells == 0 && taken.wanted > spare_->cells.size()) {
+      spare_->cells.resize(static_cast<std::size_t>(taken.wanted));
+      continue;
+    }
     if (taken.cells == 0) return;
     left -= std::min<std::uint64_t>(left, taken.cells);
   }
@@ -333,6 +357,7 @@ unsigned Drainer::pass(bool take_all) {
 }
 
 void Drainer::run() {
+  platform::name_this_thread("log drain");
   microseconds nap = kShortestNap;
   microseconds waited{0};
   while (true) {

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <sessionblocks/error.hpp>
 #include <span>
 #include <thread>
@@ -60,8 +61,9 @@ class Drainer {
   // Whether a record that was taken since this was asked last names `open`. True for workers that
   // are not here: nobody looks.
   [[nodiscard]] bool take_used(WorkerId worker, unsigned open);
-  // Operations of a worker that have no records, as the worker itself counted them.
-  [[nodiscard]] std::vector<Note> counts_of(WorkerId worker) const;
+  // Operations of a worker that have no records, as the worker itself counted them, beside what
+  // the log has of that already.
+  [[nodiscard]] std::vector<Note> take_counts(WorkerId worker);
 
   // Before any worker is added.
   void set_tap(director::AuditTap* tap) noexcept { tap_.store(tap, std::memory_order_release); }
@@ -78,6 +80,8 @@ class Drainer {
     std::bitset<layout::kOpens> told;  // by the director, not only by the log
     std::span<std::byte> segment;
     std::uint64_t ring_records = 0;
+    // By open: what notes have said.
+    std::map<std::uint16_t, std::pair<std::uint64_t, std::uint64_t>> counted;
   };
 
   struct Target {
@@ -86,6 +90,9 @@ class Drainer {
   };
   void hurry();
   [[nodiscard]] bool wait_for(const std::vector<Target>& targets);
+  // Of one open, or kLostOpen; nothing: no more than was said.
+  [[nodiscard]] static std::optional<Note> take_count(WorkerId id, Worker& worker,
+                                                      std::uint16_t open);
   void leave_undrained(Lane& lane);
   void forget_drained();  // of kept_, under workers_lock_
 

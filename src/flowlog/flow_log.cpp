@@ -2,8 +2,10 @@
 
 namespace sessionblocks::flowlog {
 
-FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
-    : adopted_(file.state()),
+FlowLog::FlowLog(LogFile file, std::shared_ptr<ValueKeys> value_keys, OnFullDisk on_full_disk,
+                 LogEvents events)
+    : value_keys_(std::move(value_keys)),
+      adopted_(file.state()),
       masks_(file.keys().masks()),
       folder_(file.folder()),
       writer_(std::move(file), on_full_disk, events),
@@ -14,10 +16,12 @@ FlowLog::FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events)
 }
 
 Result<std::unique_ptr<FlowLog>> FlowLog::open(FlowLogConfig config, LogEvents events) {
+  auto value_keys = std::make_shared<ValueKeys>();
+  config.log.value_keys = value_keys;
   auto file = LogFile::open(std::move(config.log));
   if (!file) return tl::unexpected(std::move(file).error());
   return std::unique_ptr<FlowLog>(
-      new FlowLog(std::move(*file), config.on_full_disk, std::move(events)));
+      new FlowLog(std::move(*file), std::move(value_keys), config.on_full_disk, std::move(events)));
 }
 
 FlowLog::~FlowLog() {
@@ -79,11 +83,41 @@ Result<void> FlowLog::open_block(WorkerId worker, unsigned open, BlockRef block,
 void FlowLog::remove_worker(WorkerId worker) {
   if (workers_.erase(worker) == 0) return;
   (void)drainer_.drain_fully(worker);
-  for (Note& note : drainer_.counts_of(worker)) writer_.add_note(std::move(note));
+  for (Note& note : drainer_.take_counts(worker)) writer_.add_note(std::move(note));
   drainer_.remove_worker(worker);
   Note note;
   note.kind = NoteKind::worker_removed;
   note.worker = raw(worker);
+  writer_.add_note(std::move(note));
+  // Its counters go with its memory.
+  writer_.await_notes();
+}
+
+void FlowLog::keep_values(BlockRef block, std::string_view name, const snapshot::Key& key) {
+  value_keys_->set(block.block(), key);
+  Note note;
+  note.kind = NoteKind::values_kept;
+  note.block = block;
+  const auto known = adopted_.with_values.find(raw(block.block()));
+  const bool is_known =
+      known != adopted_.with_values.end() && known->second == raw(block.generation());
+  note.number = is_known ? 0 : 1;
+  note.text = name;
+  writer_.add_note(std::move(note));
+}
+
+void FlowLog::end_values(BlockId block) {
+  Note note;
+  note.kind = NoteKind::values_ended;
+  note.block = BlockRef::make(block, {});
+  writer_.add_note(std::move(note));
+}
+
+void FlowLog::drop_values(BlockId block) {
+  value_keys_->forget(block);
+  Note note;
+  note.kind = NoteKind::values_dropped;
+  note.block = BlockRef::make(block, {});
   writer_.add_note(std::move(note));
 }
 

@@ -42,6 +42,10 @@ class FlowLog {
     return drainer_.take_used(worker, open);
   }
   void remove_worker(WorkerId worker);
+  // As director::AuditSink has them.
+  void keep_values(BlockRef block, std::string_view name, const snapshot::Key& key);
+  void drop_values(BlockId block);
+  void end_values(BlockId block);
   // Hears of records as they are drained. Before any worker is added; outlives this.
   void set_tap(director::AuditTap* tap) noexcept { drainer_.set_tap(tap); }
   // A line, in the same chain as the records.
@@ -56,9 +60,11 @@ class FlowLog {
   [[nodiscard]] bool is_refused() const noexcept { return writer_.is_refused(); }
 
  private:
-  FlowLog(LogFile file, OnFullDisk on_full_disk, LogEvents events);
+  FlowLog(LogFile file, std::shared_ptr<ValueKeys> value_keys, OnFullDisk on_full_disk,
+          LogEvents events);
   void take_up();
 
+  std::shared_ptr<ValueKeys> value_keys_;
   LogState adopted_;  // as the log stood at open()
   std::shared_ptr<KeyMasks> masks_;
   std::string folder_;

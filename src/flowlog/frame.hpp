@@ -34,6 +34,7 @@ enum class FrameKind : std::uint8_t {
   note = 5,        // what the director did, and names; first is the number of the note
   gap = 6,         // ring cells of a lane that were counted instead of kept
   checkpoint = 7,  // a signature over the chain so far
+  values = 8,      // what records of the next frame carried, encrypted (values.hpp)
 };
 
 struct FrameHeader {

@@ -18,6 +18,8 @@ std::string frame_text(const FrameHeader& header) {
       return "note " + first;
     case FrameKind::checkpoint:
       return "checkpoint " + first;
+    case FrameKind::values:
+      return lane + ", values from " + first + " on";
     case FrameKind::keys:
       return "names of keys";
     default:

@@ -12,11 +12,33 @@ namespace {
 constexpr std::size_t kScanCells = 4'096;
 constexpr std::string_view kUnknownOpen = "a record of a block that is not open";
 
+// Changes that leave an entry, and what a generation was filled with.
+bool may_have_value(const RingCell& record) noexcept {
+  const auto op = static_cast<Op>(record.op);
+  const bool is_inline = (record.flags & layout::kInlineKey) != 0;
+  if (record.outcome != 0 || record.count != 1) return false;
+  if (op == Op::define_key) return is_inline;
+  return !is_inline && op >= Op::put && op <= Op::get_and_erase && op != Op::erase &&
+         op != Op::get_and_erase;
+}
+
+std::string_view objection(const layout::ValueDetail& value) noexcept {
+  if (value.type > static_cast<std::uint8_t>(layout::ValueType::boolean)) {
+    return "a value of no known type";
+  }
+  if (value.logged_bytes > layout::kMostLoggedBytes || value.kept_bytes > layout::kMaxValueBytes) {
+    return "a value of impossible size";
+  }
+  return {};
+}
+
 // Why no honest worker publishes this record; empty when one may.
 std::string_view objection(const RingCell& record, const OpenTable& opens) noexcept {
   const auto op = static_cast<Op>(record.op);
   if (op < Op::define_key || op > Op::evict) return "a record of no known operation";
-  if ((record.flags & ~layout::kInlineKey) != 0) return "a record with unknown flags";
+  if ((record.flags & ~(layout::kInlineKey | layout::kInlineValue)) != 0) {
+    return "a record with unknown flags";
+  }
   if (record.count == 0) return "a record of no operations";
   const bool is_inline = (record.flags & layout::kInlineKey) != 0;
   if (is_inline && (record.value_bytes == 0 || record.value_bytes > layout::kMaxKeyBytes)) {
@@ -26,12 +48,22 @@ std::string_view objection(const RingCell& record, const OpenTable& opens) noexc
   if (op != Op::define_key && is_inline && record.key_id != 0) {
     return "a record with both a key and its id";
   }
+  const bool has_value = (record.flags & layout::kInlineValue) != 0;
+  if (has_value && !may_have_value(record)) return "a record of no change with a value";
   if (opens.get(record.open).word == 0) return kUnknownOpen;
   return {};
 }
 
-std::uint64_t cells_of(const RingCell& record) noexcept {
-  return 1 + ((record.flags & layout::kInlineKey) != 0 ? key_cells(record.value_bytes) : 0);
+// Of the record at `at`, as far as the cells that are at hand say; `forged`: its value makes no
+// sense.
+std::uint64_t cells_at(std::span<const RingCell> cells, std::size_t at,
+                       std::string_view& forged) noexcept {
+  const std::uint64_t head = head_cells(cells[at]);
+  if ((cells[at].flags & layout::kInlineValue) == 0) return head;
+  if (at + head >= cells.size()) return head + 1;
+  const layout::ValueDetail value = value_detail(cells[at + head]);
+  forged = objection(value);
+  return head + value_cells(value.logged_bytes);
 }
 
 }  // namespace
@@ -46,12 +78,17 @@ CellCheck check_cells(std::span<const RingCell> cells, std::uint64_t pending,
       check.is_unknown_open = check.forged == kUnknownOpen;
       break;
     }
-    const std::uint64_t end = check.cells + cells_of(record);
+    const std::uint64_t wanted = cells_at(cells, check.cells, check.forged);
+    if (!check.forged.empty()) break;
+    const std::uint64_t end = check.cells + wanted;
     if (end > pending) {
-      check.forged = "a key that is cut short";
+      check.forged = "a key or a value that is cut short";
       break;
     }
-    if (end > cells.size()) break;
+    if (end > cells.size()) {
+      check.wanted = wanted;
+      break;
+    }
     opens.note_use(record.open);
     check.cells = static_cast<std::size_t>(end);
   }
@@ -78,7 +115,7 @@ Lane::Lane(LaneRef lane, AuditRingReader ring, std::uint64_t start,
 
 Lane::Taken Lane::take(std::span<RingCell> out, std::uint64_t now_ms) {
   const std::lock_guard lock(memory_);
-  Taken taken{.first = taken_, .cells = 0, .waiting = 0, .forged = {}};
+  Taken taken{.first = taken_, .cells = 0, .waiting = 0, .wanted = 0, .forged = {}};
   if (!ring_ || is_forged()) return taken;
   const std::uint64_t written = ring_->written();
   CellCheck check;
@@ -93,6 +130,7 @@ Lane::Taken Lane::take(std::span<RingCell> out, std::uint64_t now_ms) {
     if (check.is_unknown_open && !opens_->is_settled(now_ms)) check.forged = {};
   }
   taken.cells = check.cells;
+  if (check.cells == 0) taken.wanted = check.wanted;
   taken.forged = check.forged;
   taken_ += check.cells;
   if (!check.forged.empty()) forged_.store(true, std::memory_order_release);
@@ -130,6 +168,10 @@ void Lane::learn_ahead(KeyBook& keys, std::vector<RingCell>& scratch) {
     const CellCheck check = check_cells(cells, pending, *opens_);
     learn_from(cells.first(check.cells), keys);
     scanned_ += check.cells;
+    if (check.cells == 0 && check.wanted > scratch.size()) {
+      scratch.resize(static_cast<std::size_t>(check.wanted));
+      continue;
+    }
     if (check.cells == 0 || !check.forged.empty()) return;  // take() will say so
   }
 }
@@ -142,7 +184,7 @@ void Lane::learn_from(std::span<const RingCell> cells, KeyBook& keys) const {
       (void)keys.define_masked({opens_->get(record.open), record.key_id},
                                {reinterpret_cast<const char*>(key.data()), record.value_bytes});
     }
-    at += cells_of(record);
+    at += cells_of(cells.subspan(at));
   }
 }
 

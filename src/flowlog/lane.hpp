@@ -79,6 +79,7 @@ class OpenTable final : public director::OpenBlocks {
 struct CellCheck {
   std::size_t cells = 0;         // of whole records from the start on
   bool is_unknown_open = false;  // what is objected to is only that the block is not open
+  std::uint64_t wanted = 0;      // of the record behind them, should it need more than was given
   std::string_view forged;       // why the record behind them cannot be true; empty: it can
 };
 // Walks the records in `cells`, the first of `pending` that were published.
@@ -99,9 +100,11 @@ class Lane {
     std::uint64_t first = 0;
     std::size_t cells = 0;
     std::uint64_t waiting = 0;  // cells that were published, those taken included
+    std::uint64_t wanted = 0;   // cells of the next record, if `out` holds fewer
     std::string_view forged;    // set once, when the lane becomes forged
   };
-  // Drain thread: copies whole records into `out`, which holds at least the longest record.
+  // Drain thread: copies whole records into `out`. `wanted` in the answer: the next one does not
+  // fit there.
   [[nodiscard]] Taken take(std::span<RingCell> out, std::uint64_t now_ms);
   // Drain thread: how many cells wait to be taken; 0 for forged or detached lanes. A forged index
   // is reported by take(), so it counts as one.

@@ -68,6 +68,8 @@ void LogAdoption::take(const Frame& frame, Found& found, KeyBook& keys) {
       found.state.apply(note);
       found.state.next_note = header.first + 1;
       break;
+    case FrameKind::values:
+      break;  // without the records that it belongs to it counts for nothing
     case FrameKind::checkpoint:
       found.has_checkpoint = true;
       found.state.next_checkpoint = header.first + 1;

@@ -95,25 +95,56 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
   payload_.clear();
   mentioned_.clear();
   looked_for_keys_ = false;
+  std::map<BlockRef, ValueRows> values;
   encoder_.begin(payload_, batch.cells[at].time_ms, *this);
+  std::uint16_t open = batch.cells[at].open;
+  BlockRef block = opens(open);
   while (at < batch.cells.size()) {
     const RingCell& record = batch.cells[at++];
     std::span<const std::byte> key;
+    const std::uint64_t first = at - 1;
     if ((record.flags & layout::kInlineKey) != 0) {
       key = std::as_bytes(batch.cells.subspan(at)).first(record.value_bytes);
       at += key_cells(record.value_bytes);
     }
-    const BlockRef block = opens(record.open);
+    if (record.open != open) block = opens(open = record.open);
     const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
     const auto masked = key.empty() ? std::nullopt : keys_.masks()->mask(block, bytes);
     if (masked) key = std::as_bytes(std::span(*masked));
-    encoder_.add(record, block, key);
+    std::uint64_t logged_bytes = 0;
+    if ((record.flags & layout::kInlineValue) != 0) {
+      const layout::ValueDetail detail = value_detail(batch.cells[at]);
+      logged_bytes = detail.logged_bytes;
+      const auto bytes = std::as_bytes(batch.cells.subspan(at + 1)).first(logged_bytes);
+      values[block].add(batch.first + first - header.first, detail, bytes);
+      at += value_cells(logged_bytes);
+    }
+    encoder_.add(record, block, key, logged_bytes);
   }
   encoder_.end();
   header.records = encoder_.records();
   put_missing_keys();
+  if (!values.empty()) put_values(header, values);
   put_frame(header);
   next = end;
+}
+
+void LogFile::put_values(FrameHeader header, const std::map<BlockRef, ValueRows>& values) {
+  if (!config_.value_keys) return;
+  header.kind = FrameKind::values;
+  header.cells = 0;
+  ByteBuffer payload;
+  std::swap(payload, payload_);
+  for (const auto& [block, rows] : values) {
+    payload_.clear();
+    header.records = rows.count();
+    Result<void> sealed;
+    const bool has_key = config_.value_keys->use(block.block(), [&](const snapshot::Key& key) {
+      sealed = seal_values(payload_, header, block, key, rows);
+    });
+    if (has_key && sealed) put_frame(header);
+  }
+  std::swap(payload, payload_);
 }
 
 void LogFile::key_named(KeyRef key) {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <sessionblocks/error.hpp>
 #include <span>
@@ -25,6 +26,7 @@
 #include "flowlog/log_event.hpp"
 #include "flowlog/log_state.hpp"
 #include "flowlog/record_codec.hpp"
+#include "flowlog/values.hpp"
 #include "platform/disk_file.hpp"
 
 namespace sessionblocks::flowlog {
@@ -40,6 +42,7 @@ struct LogConfig {
   std::uint64_t budget_bytes = std::uint64_t{2} << 30U;
   std::uint64_t checkpoint_ms = 60'000;  // the longest that something new goes without one
   std::uint64_t key_memory_bytes = 256U << 20U;
+  std::shared_ptr<const ValueKeys> value_keys{};  // null: no values are kept
 };
 
 // Cells of one lane that were checked (lane_cells.hpp), whole records only.
@@ -110,6 +113,8 @@ class LogFile final : private KeyNamed {
   void put_gap(LaneRef lane, std::uint64_t end);
   void put_frame(FrameHeader header);
   void put_missing_keys();
+  // Of those of records whose block has a key; the values of others are not kept.
+  void put_values(FrameHeader header, const std::map<BlockRef, ValueRows>& values);
   [[nodiscard]] KeyBook::Entry* look_up(KeyRef key);
   void load_older_keys();
   void note_removed(std::uint64_t first, std::uint64_t last, std::uint64_t bytes);

@@ -243,6 +243,9 @@ bool LogReader::take_frame(Entry& entry) {
     case FrameKind::keys:
       is_filled = take_keys(entry);
       break;
+    case FrameKind::values:
+      is_filled = take_values(entry);
+      break;
     case FrameKind::note:
       is_filled = take_note(entry);
       break;
@@ -361,6 +364,43 @@ bool LogReader::take_keys(Entry& entry) {
   return false;
 }
 
+bool LogReader::take_values(Entry& entry) {
+  SealedValues sealed;
+  if (!read_values(frame_.payload, sealed)) return report(entry, "malformed values");
+  if (!find_value_key_) return false;
+  const LaneRef lane{frame_.header.worker, frame_.header.lane};
+  // What a torn write left behind has no records: it gives way to what was written next.
+  if (lane != values_lane_ || (!values_.empty() && values_.begin()->first < frame_.header.first)) {
+    values_.clear();
+    values_code_ = {};
+  }
+  values_lane_ = lane;
+  const auto key = find_value_key_(sealed.key);
+  if (!key) {
+    values_code_ = key.error().code();
+    return false;
+  }
+  auto opened = open_values(frame_.header, sealed, *key);
+  if (!opened) {
+    values_code_ = Errc::corrupt;
+    return report(entry, opened.error().context());
+  }
+  for (auto& [sequence, value] : *opened) values_.insert_or_assign(sequence, std::move(value));
+  return false;
+}
+
+void LogReader::give_value(Entry& entry) {
+  entry.value.reset();
+  entry.value_code = {};
+  if (!entry.record.has_value || !find_value_key_) return;
+  const auto at = values_.find(entry.record.sequence);
+  if (at != values_.end() && entry.record.lane == values_lane_) {
+    entry.value = std::move(at->second);
+  } else {
+    entry.value_code = values_code_ != Errc{} ? values_code_ : Errc::not_found;
+  }
+}
+
 bool LogReader::take_note(Entry& entry) {
   const std::uint64_t expected = std::exchange(state_.next_note, frame_.header.first + 1);
   const std::uint64_t next_transition = state_.next_transition;
@@ -372,7 +412,8 @@ bool LogReader::take_note(Entry& entry) {
   if (is_transition(entry.note.kind)) {
     entry.record.unix_ms = entry.note.unix_ms;
     const bool follows = takes_any_note_ || entry.note.number == next_transition;
-    if (!follows) complain("transitions are missing before number " + std::to_string(entry.note.number));
+    if (!follows)
+      complain("transitions are missing before number " + std::to_string(entry.note.number));
   }
   const bool is_next = std::exchange(takes_any_note_, false) || expected == frame_.header.first;
   if (!is_next) complain("notes are missing before note " + std::to_string(frame_.header.first));
@@ -407,6 +448,8 @@ bool LogReader::take_record(Entry& entry) {
   LogRecord& record = entry.record;
   if (!decoder_->next(record)) {
     is_decoding_ = false;
+    values_.clear();
+    values_code_ = {};
     const FrameHeader& header = frame_.header;
     const bool holds =
         !decoder_->failed() && decoder_->next_sequence() == header.first + header.cells;
@@ -419,6 +462,7 @@ bool LogReader::take_record(Entry& entry) {
     record.key = at->second;
     record.has_key = true;
   }
+  give_value(entry);
   return true;
 }
 

@@ -6,6 +6,7 @@
 // as a problem with its place, and reading goes on behind it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <sessionblocks/error.hpp>
@@ -17,6 +18,7 @@
 #include "flowlog/key_book.hpp"
 #include "flowlog/log_state.hpp"
 #include "flowlog/record_codec.hpp"
+#include "flowlog/values.hpp"
 
 namespace sessionblocks::flowlog {
 
@@ -25,12 +27,17 @@ struct Place {
   std::uint64_t offset = 0;  // of a frame, in bytes
 };
 
+// What has the keys of logged values: wiped, denied.
+using FindValueKey = std::function<Result<snapshot::Key>(const snapshot::KeyId&)>;
+
 enum class EntryKind : std::uint8_t { record, note, gap, problem, checkpoint };
 
 struct Entry {
   EntryKind kind = EntryKind::record;
-  LogRecord record;         // of a record; of a gap: lane, sequence, time
-  std::uint64_t cells = 0;  // of a gap: how many ring cells are missing
+  LogRecord record;                  // of a record; of a gap: lane, sequence, time
+  std::optional<LoggedValue> value;  // of a record that carried one, for who has give_values
+  Errc value_code{};                 // why there is none: wiped, denied, corrupt
+  std::uint64_t cells = 0;           // of a gap: how many ring cells are missing
   std::uint64_t files = 0;  // of a gap: files removed before they were read, with at least `cells`
   Note note;
   Checkpoint checkpoint;  // its signature is for who has keys to check
@@ -51,6 +58,8 @@ class LogReader {
   [[nodiscard]] Result<void> begin_at_newest();
   // Checkpoints are entries too, from now on.
   void give_checkpoints() noexcept { gives_checkpoints_ = true; }
+  // Records come with the values that they carried, from now on.
+  void give_values(FindValueKey find) { find_value_key_ = std::move(find); }
   // False: nothing more for now. io_error: reading failed; not_found: the folder has gone.
   [[nodiscard]] Result<bool> next(Entry& entry);
   // The file at hand is no longer in the folder, or another has its name, and none comes behind it:
@@ -76,6 +85,8 @@ class LogReader {
   [[nodiscard]] bool take_beginning(Entry& entry);
   [[nodiscard]] bool take_cells(Entry& entry);
   [[nodiscard]] bool take_keys(Entry& entry);
+  [[nodiscard]] bool take_values(Entry& entry);
+  void give_value(Entry& entry);
   [[nodiscard]] bool take_note(Entry& entry);
   [[nodiscard]] bool take_state(Entry& entry);
   [[nodiscard]] std::uint64_t cells_since(const std::map<LaneRef, std::uint64_t>& before) const;
@@ -113,6 +124,10 @@ class LogReader {
   std::unique_ptr<RecordDecoder> decoder_ = std::make_unique<RecordDecoder>();
   bool is_decoding_ = false;
   std::vector<std::byte> payload_;
+  FindValueKey find_value_key_;
+  std::map<std::uint64_t, LoggedValue> values_;  // of the records frame that comes, or is read
+  LaneRef values_lane_;
+  Errc values_code_{};                                        // why some of them are not known
   std::unordered_map<KeyRef, std::string, KeyRefHash> keys_;  // of the file at hand
 };
 

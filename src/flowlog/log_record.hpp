@@ -53,14 +53,18 @@ struct LogRecord {
   std::uint16_t count = 1;    // identical operations in this record
   std::uint64_t key_id = 0;   // 0: none, or the key is inline
   std::uint64_t version = 0;
-  std::uint32_t value_bytes = 0;  // saturates; no size, and 0, with an inline key
-  bool has_key = false;           // key holds the key's bytes
-  bool key_inline = false;        // and the record itself carried them
+  std::uint32_t value_bytes = 0;   // saturates; no size, and 0, with an inline key
+  bool has_key = false;            // key holds the key's bytes
+  bool key_inline = false;         // and the record itself carried them
+  bool has_value = false;          // it carried a value, which a values frame before it may hold
+  std::uint64_t logged_bytes = 0;  // of that value
   std::string key;
   std::uint64_t key_cells = 0;  // with an inline key: ring cells of it, whatever it is shown as
 
   // Ring cells that it took.
-  [[nodiscard]] std::uint64_t cells() const noexcept { return 1 + (key_inline ? key_cells : 0); }
+  [[nodiscard]] std::uint64_t cells() const noexcept {
+    return 1 + (key_inline ? key_cells : 0) + (has_value ? 1 + (logged_bytes + 31) / 32 : 0);
+  }
 };
 
 }  // namespace sessionblocks::flowlog

@@ -34,9 +34,10 @@ void take_array(ByteReader& in, std::array<Byte, N>& out) {
 }  // namespace
 
 std::string_view word(NoteKind kind) noexcept {
-  constexpr std::array<std::string_view, 12> kNames = {
-      "unknown", "event",     "worker_added",  "worker_removed", "opened",     "lane_forged",
-      "damage",  "counted",   "undrained",     "files_removed",  "transition", "interrupted"};
+  constexpr std::array<std::string_view, 15> kNames = {
+      "unknown",     "event",          "worker_added", "worker_removed", "opened",
+      "lane_forged", "damage",         "counted",      "undrained",      "files_removed",
+      "transition",  "interrupted",    "values_kept",  "values_dropped", "values_ended"};
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : kNames[0];
 }
@@ -53,9 +54,23 @@ void LogState::apply(const Note& note) {
       opens[{note.worker, note.open}] = note.block;
       if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
       break;
+    case NoteKind::counted: {
+      auto& [reads, writes] = counted[{note.worker, note.open}];
+      reads += note.number;
+      writes += note.second;
+      break;
+    }
     case NoteKind::transition:
     case NoteKind::interrupted:
       next_transition = note.number + 1;
+      break;
+    case NoteKind::values_kept:
+      with_values[raw(note.block.block())] = raw(note.block.generation());
+      if (auto& name = blocks[raw(note.block.block())]; !note.text.empty()) name = note.text;
+      break;
+    case NoteKind::values_dropped:
+    case NoteKind::values_ended:
+      with_values.erase(raw(note.block.block()));
       break;
     default:
       break;
@@ -63,12 +78,15 @@ void LogState::apply(const Note& note) {
 }
 
 void LogState::forget_removed() {
+  // Those of workers that went just now stay for another file: their rows in control may be there.
+  std::erase_if(counted, [&](const auto& row) { return !workers.contains(row.first.first); });
   const auto has_gone = [this](std::uint32_t worker) { return removed.contains(worker); };
   std::erase_if(next, [&](const auto& row) { return has_gone(row.first.worker); });
   std::erase_if(workers, [&](const auto& row) { return has_gone(row.first); });
   std::erase_if(opens, [&](const auto& row) { return has_gone(row.first.first); });
   std::set<std::uint32_t> named;
   for (const auto& row : opens) named.insert(raw(row.second.block()));
+  for (const auto& row : with_values) named.insert(row.first);
   std::erase_if(blocks, [&](const auto& row) { return !named.contains(row.first); });
   removed.clear();
 }
@@ -166,6 +184,16 @@ void encode(ByteBuffer& out, const LogState& state) {
   out.put_varint(state.next_note);
   out.put_varint(state.next_checkpoint);
   out.put_varint(state.next_transition);
+  encode_rows(out, state.counted, [&](const auto& open, const auto& counts) {
+    out.put_varint(open.first);
+    out.put_varint(open.second);
+    out.put_varint(counts.first);
+    out.put_varint(counts.second);
+  });
+  encode_rows(out, state.with_values, [&](std::uint32_t block, std::uint32_t generation) {
+    out.put_varint(block);
+    out.put_varint(generation);
+  });
 }
 
 bool decode(std::span<const std::byte> payload, LogState& out) {
@@ -192,6 +220,17 @@ bool decode(std::span<const std::byte> payload, LogState& out) {
   out.next_note = in.varint();
   out.next_checkpoint = in.varint();
   out.next_transition = in.varint();
+  decode_rows(in, [&] {
+    const std::uint32_t worker = take_u32(in);
+    const std::uint16_t open = take_u16(in);
+    auto& [reads, writes] = out.counted[{worker, open}];
+    reads = in.varint();
+    writes = in.varint();
+  });
+  decode_rows(in, [&] {
+    const std::uint32_t block = take_u32(in);
+    out.with_values[block] = take_u32(in);
+  });
   return !in.failed() && in.at_end();
 }
 

@@ -33,12 +33,17 @@ enum class NoteKind : std::uint8_t {
   undrained = 8,       // worker, lane, number: cells that a removed worker's ring still held
   files_removed = 9,   // number, second: the first and the last file that the disk budget took;
                        // text: the same for people
-  counted = 7,         // worker, block, number: reads, second: writes that have no records by the
-                       // audit level; block 0: number of operations lost to full rings
+  counted = 7,         // worker, open, block, number: reads, second: writes that have no records by
+                       // the audit level, beside what was said before; block 0 and kLostOpen:
+                       // number of operations lost to full rings
   transition = 10,     // what, subject, by, unix_ms, and worker and block where there is one;
                        // text: why; number: of the transition, they have no holes; second: refused
                        // requests that no note of their own says
   interrupted = 11,    // the same of what a director was about when it died
+  values_kept = 12,    // block, the generation that it is from here on: its values are logged; text:
+                       // its name; number: 1, 0 when a later director says it again
+  values_dropped = 13,  // block: wiped; its key is gone, and with it all values logged of it
+  values_ended = 14,    // block: destroyed
 };
 [[nodiscard]] constexpr bool is_transition(NoteKind kind) noexcept {
   return kind == NoteKind::transition || kind == NoteKind::interrupted;
@@ -72,12 +77,20 @@ struct LogIdentity {
   std::optional<PublicKey> signer;
 };
 
+inline constexpr std::uint16_t kLostOpen = UINT16_MAX;
+
 struct LogState {
   std::map<LaneRef, std::uint64_t> next;  // the first ring cell not yet in the log
   std::map<std::uint32_t, std::string> workers;
   std::map<std::pair<std::uint32_t, std::uint16_t>, BlockRef> opens;
   std::map<std::uint32_t, std::string> blocks;
+  // Which generation each block is whose values are logged.
+  std::map<std::uint32_t, std::uint32_t> with_values;
   std::set<std::uint32_t> removed;  // workers that have gone since the file began
+  // What `counted` notes have said of a worker's open, or of kLostOpen: reads and writes. So that
+  // nothing is said twice, also of a worker whose end a director did not live to finish.
+  std::map<std::pair<std::uint32_t, std::uint16_t>, std::pair<std::uint64_t, std::uint64_t>>
+      counted;
   std::uint64_t next_note = 0;
   std::uint64_t next_checkpoint = 1;
   std::uint64_t next_transition = 1;

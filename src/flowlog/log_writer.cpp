@@ -5,11 +5,15 @@
 #include <new>
 
 #include "platform/clock.hpp"
+#include "platform/thread_name.hpp"
 
 namespace sessionblocks::flowlog {
 
 namespace {
 constexpr std::size_t kStageBytes = 1U << 20U;  // enough to make the cost of a write() small
+// Cells are given back when they are written: with more of them in a write, rings that fill fast
+// would stand still between two.
+constexpr std::size_t kStageBatches = 8;
 constexpr auto kRetry = std::chrono::milliseconds(100);
 constexpr std::uint64_t kLongestNapMs = 3'600'000;
 }  // namespace
@@ -73,9 +77,18 @@ void LogWriter::add_note(Note note) {
   {
     const std::lock_guard lock(mutex_);
     notes_.push_back(std::move(note));
+    ++notes_added_;
     woken_ = true;
   }
   work_.notify_one();
+}
+
+void LogWriter::await_notes() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t added = notes_added_;
+  progress_.wait(lock, [&] {
+    return written_notes_.load(std::memory_order_acquire) >= added || is_refused() || stopping_;
+  });
 }
 
 void LogWriter::announce_progress() {
@@ -97,6 +110,7 @@ bool LogWriter::stage() {
     const std::lock_guard lock(mutex_);
     notes.swap(notes_);
   }
+  staged_notes_ += notes.size();
   const auto is_naming = [](const Note& note) {
     return note.kind == NoteKind::worker_added || note.kind == NoteKind::opened;
   };
@@ -105,7 +119,10 @@ bool LogWriter::stage() {
   }
   Batch* batch = nullptr;
   // Bounded by the batches that exist; with notes all of them, otherwise what fills one write.
-  while ((!notes.empty() || file_.staged_bytes() < kStageBytes) && filled_.pop(batch)) {
+  const auto has_room = [&] {
+    return file_.staged_bytes() < kStageBytes && staged_.size() < kStageBatches;
+  };
+  while ((!notes.empty() || has_room()) && filled_.pop(batch)) {
     staged_.push_back(batch);
     const auto& opens = batch->lane->opens();
     file_.add_records({batch->lane->ref(), batch->first, batch->now_ms,
@@ -124,6 +141,10 @@ void LogWriter::give_back() {
   for (Batch* batch : staged_) {
     batch->lane->release(batch->first + batch->count);
     batch->lane.reset();
+    if (batch->cells.size() != kBatchCells) {  // it was made larger, for one long record
+      batch->cells.resize(kBatchCells);
+      batch->cells.shrink_to_fit();
+    }
     (void)empty_.push(batch);
   }
   staged_.clear();
@@ -171,6 +192,7 @@ void LogWriter::commit_staged() {
       bytes_.store(file_.written_bytes(), std::memory_order_relaxed);
       next_transition_.store(file_.next_transition(), std::memory_order_release);
       cells_.fetch_add(cells, std::memory_order_relaxed);
+      written_notes_.fetch_add(std::exchange(staged_notes_, 0), std::memory_order_release);
       set_accepted();
       return give_back();
     }
@@ -222,6 +244,7 @@ void LogWriter::sign_end() {
 }
 
 void LogWriter::run() {
+  platform::name_this_thread("log write");
   file_.keep_budget();
   while (true) {
     wait_for_work();

@@ -62,6 +62,8 @@ class LogWriter {
   void wake();  // after one or more hand_over
   // Any thread.
   void add_note(Note note);
+  // Waits until all notes that were added are in files, or the disk refuses.
+  void await_notes();
   [[nodiscard]] bool is_refused() const noexcept {
     return refused_.load(std::memory_order_acquire);
   }
@@ -108,9 +110,12 @@ class LogWriter {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable progress_;
-  std::deque<Note> notes_;  // under mutex_
-  bool woken_ = false;      // under mutex_
-  bool stopping_ = false;   // under mutex_
+  std::deque<Note> notes_;          // under mutex_
+  std::uint64_t notes_added_ = 0;   // under mutex_
+  bool woken_ = false;              // under mutex_
+  bool stopping_ = false;           // under mutex_
+  std::uint64_t staged_notes_ = 0;  // writer thread
+  std::atomic<std::uint64_t> written_notes_{0};
   std::atomic<bool> refused_{false};
   std::atomic<std::uint64_t> cells_{0};
   std::atomic<std::uint64_t> lost_cells_{0};

@@ -1,5 +1,7 @@
 #include "flowlog/record_codec.hpp"
 
+#include <array>
+#include <bit>
 #include <cstring>
 
 namespace sessionblocks::flowlog {
@@ -14,6 +16,7 @@ constexpr std::uint8_t kBytesBit = 1U << 4U;
 constexpr std::uint8_t kTimeBit = 1U << 5U;
 constexpr std::uint8_t kCountBit = 1U << 6U;
 constexpr std::uint8_t kRepeatBit = 1U << 7U;
+constexpr std::uint8_t kValueBit = 1U << 7U;  // of the op in a new meaning
 
 // A key reference: bit 0 set: place in the key table. Otherwise a new key: bit 1 set: the number
 // of its thread follows; bits 2 to 5 its thread's place; above, its counter's signed difference.
@@ -27,7 +30,11 @@ std::byte* put_signed(std::byte* to, std::int64_t value) noexcept {
 }
 
 bool is_same(const RingCell& a, const RingCell& b) noexcept {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+  using Words = std::array<std::uint64_t, sizeof(RingCell) / 8>;
+  const auto left = std::bit_cast<Words>(a);
+  const auto right = std::bit_cast<Words>(b);
+  return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) |
+          (left[3] ^ right[3])) == 0;
 }
 
 }  // namespace
@@ -72,10 +79,12 @@ void RecordEncoder::begin(ByteBuffer& out, std::uint32_t first_time_ms, KeyNamed
   has_last_ = false;
 }
 
-void RecordEncoder::add(const RingCell& record, BlockRef block, std::span<const std::byte> key) {
+void RecordEncoder::add(const RingCell& record, BlockRef block, std::span<const std::byte> key,
+                        std::uint64_t logged_bytes) {
   ++records_;
   const bool is_inline = (record.flags & layout::kInlineKey) != 0;
-  if (has_last_ && !is_inline && block == last_block_ && is_same(record, last_)) {
+  const bool has_value = (record.flags & layout::kInlineValue) != 0;
+  if (has_last_ && record.flags == 0 && block == last_block_ && is_same(record, last_)) {
     ++repeats_;
     return;
   }
@@ -83,7 +92,8 @@ void RecordEncoder::add(const RingCell& record, BlockRef block, std::span<const 
   std::byte* const start = out_->room(detail::kMaxRecordBytes + key.size());
   last_at_ = out_->size();
   std::uint8_t tag = 0;
-  std::byte* to = put_meaning(start + 1, {block, static_cast<Op>(record.op), record.outcome}, tag);
+  std::byte* to =
+      put_meaning(start + 1, {block, static_cast<Op>(record.op), record.outcome, has_value}, tag);
   to = put_key(to, record.key_id, block, tag);
   if (is_inline) {
     tag |= kInlineBit;
@@ -95,6 +105,7 @@ void RecordEncoder::add(const RingCell& record, BlockRef block, std::span<const 
     if (record.key_id != 0) named_->key_defined({block, record.key_id}, key);
   }
   to = put_numbers(to, record, tag);
+  if (has_value) to = write_varint(to, logged_bytes);
   *start = static_cast<std::byte>(tag);
   out_->commit(to);
   last_ = record;
@@ -117,7 +128,8 @@ std::byte* RecordEncoder::put_meaning(std::byte* to, const detail::Meaning& mean
     known.push_back(meaning);
     to = write_varint(to, raw(meaning.block.block()));
     to = write_varint(to, raw(meaning.block.generation()));
-    *to++ = static_cast<std::byte>(meaning.op);
+    const auto op = static_cast<std::uint8_t>(meaning.op);
+    *to++ = static_cast<std::byte>(meaning.has_value ? op | kValueBit : op);
     to = write_varint(to, meaning.outcome);
   }
   tables_.meaning = static_cast<std::uint32_t>(at);
@@ -230,6 +242,7 @@ bool RecordDecoder::decode() {
   last_.block = meaning.block;
   last_.op = meaning.op;
   last_.outcome = meaning.outcome;
+  last_.has_value = meaning.has_value;
   if ((tag & kKeyBit) != 0 && !take_key()) return false;
   key_ = &tables_.key_at(detail::CodecTables::place_of(tables_.key_id));
   if (!tables_.is_filled(*key_) || key_->id != tables_.key_id || key_->block != last_.block) {
@@ -240,6 +253,7 @@ bool RecordDecoder::decode() {
   last_.has_key = last_.key_inline = (tag & kInlineBit) != 0;
   if (last_.has_key) take_inline_key();
   take_numbers(tag);
+  last_.logged_bytes = last_.has_value ? in_.bounded(layout::kMostLoggedBytes) : 0;
   repeats_ = (tag & kRepeatBit) != 0 ? in_.bounded(left_) : 0;
   return !in_.failed();
 }
@@ -253,10 +267,11 @@ bool RecordDecoder::take_meaning() {
     at = known.size();
     const auto block = static_cast<BlockId>(in_.bounded(UINT32_MAX));
     const auto generation = static_cast<Generation>(in_.bounded(UINT32_MAX));
-    const auto op = static_cast<Op>(in_.byte());
+    const std::uint8_t op = in_.byte();
     const auto outcome = static_cast<std::uint16_t>(in_.bounded(UINT16_MAX));
     if (in_.failed()) return false;
-    known.push_back({BlockRef::make(block, generation), op, outcome});
+    known.push_back({BlockRef::make(block, generation), static_cast<Op>(op & ~kValueBit), outcome,
+                     (op & kValueBit) != 0});
   }
   tables_.meaning = static_cast<std::uint32_t>(at);
   return true;

@@ -4,7 +4,8 @@
 //
 //   bit | when set                                 | then follows
 //   0   | another meaning than the record before   | its number in the frame's table, or a new row:
-//       |                                          | block, generation, op, outcome
+//       |                                          | block, generation, op, outcome; 1 << 7 in op:
+//       |                                          | such records carried values
 //   1   | another key than the record before       | place in the key table, or a new key
 //   2   | the key's bytes are in the record        | their count and they themselves; before it
 //   1,024
@@ -15,6 +16,8 @@
 //   5   | another time than the record before      | signed difference in ms
 //   6   | more than one operation                  | count
 //   7   | the record is repeated                   | how many times more; each has its own number
+//
+// Of a record that carried a value the count of its bytes comes last; they are in a values frame.
 //
 // The key table holds the last version and size of each key lately seen in this frame; a change
 // is expected to raise the version by one, a read to find it as it was. Tables start empty in each
@@ -45,6 +48,7 @@ struct Meaning {
   BlockRef block;
   Op op = Op::get;
   std::uint16_t outcome = 0;
+  bool has_value = false;
   friend bool operator==(const Meaning&, const Meaning&) = default;
 };
 
@@ -111,8 +115,10 @@ class RecordEncoder {
  public:
   // Starts a payload that is appended to `out`; `named` hears of the keys in it.
   void begin(ByteBuffer& out, std::uint32_t first_time_ms, KeyNamed& named);
-  // One valid record (check_cells has seen it), whose inline key is `key`.
-  void add(const RingCell& record, BlockRef block, std::span<const std::byte> key);
+  // One valid record (check_cells has seen it), whose inline key is `key`, and which carried so
+  // many bytes of a value if it has kInlineValue.
+  void add(const RingCell& record, BlockRef block, std::span<const std::byte> key,
+           std::uint64_t logged_bytes = 0);
   void end() { flush_repeats(); }
 
   [[nodiscard]] std::uint32_t records() const noexcept { return records_; }

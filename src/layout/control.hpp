@@ -54,7 +54,8 @@ struct alignas(kLine) BlockRow {
   std::atomic<std::uint64_t> reserved_bytes;  // memory is there for every offset below this
   std::atomic<std::uint64_t> segment_bytes;   // = quota rounded to pages
   std::atomic<std::uint64_t>
-      policy;  // 8 each: AuditLevel, FullRing, BlockKind, Enforce, AtEnd, AtLimit, Masking
+      policy;  // 8 each: AuditLevel, FullRing, BlockKind, Enforce, AtEnd, AtLimit, Masking;
+               // kLogsValues
   std::atomic<std::uint32_t> change_seq;  // waiters of state and generation sleep on this
   std::uint32_t owner_scope;
   std::uint64_t zero0[3];
@@ -74,6 +75,8 @@ struct alignas(kLine) BlockRow {
 };
 static_assert(sizeof(BlockRow) == 192 && offsetof(BlockRow, quota_bytes) == 64);
 static_assert(offsetof(BlockRow, name) == 112 && offsetof(BlockRow, idle_ms) == 176);
+// In policy: records of changes carry the values.
+inline constexpr std::uint64_t kLogsValues = std::uint64_t{1} << 56U;
 // Goals that are no state; otherwise a goal is a BlockState. heir_scope becomes the owner.
 inline constexpr std::uint64_t kGoalHandOver = 0x100;
 // The fork ends once its origin, which then has no base of it any more, has what it changed.

@@ -34,12 +34,28 @@ struct AuditRecord {
 };
 static_assert(sizeof(AuditRecord) == 32);
 inline constexpr std::uint16_t kInlineKey = 1;
+// A record with this flag is followed, behind the cells of its key, by a ValueDetail and
+// ceil(logged_bytes / 32) cells of bytes: what a change made of an entry, in a block that logs
+// values, or what a generation was filled with (op define_key).
+inline constexpr std::uint16_t kInlineValue = 2;
+
+struct ValueDetail {
+  std::uint64_t expiry_ms;     // as in the node
+  std::uint64_t kept_bytes;    // how much of the value before the new one begins with
+  std::uint64_t logged_bytes;  // come behind that: what append added, all of what put stored
+  std::uint32_t time_ms;       // as in the record, for whoever has to write that one
+  std::uint8_t type;           // ValueType
+  std::uint8_t zero[3];
+};
+static_assert(sizeof(ValueDetail) == sizeof(AuditRecord));
+inline constexpr std::uint64_t kMostLoggedBytes = std::uint64_t{32} << 20U;  // of one value
 
 // What a thread is about to commit. In flight means op > done.
 struct alignas(kLine) Intent {
   std::atomic<std::uint64_t> op;
   std::atomic<std::uint64_t> done;
-  std::atomic<std::uint64_t> what;  // Op 8 | keep old 1 << 8 | fresh slot 1 << 9 | open index << 16
+  // Op 8 | keep old 1 << 8 | fresh slot 1 << 9 | value laid 1 << 10 | open index << 16
+  std::atomic<std::uint64_t> what;
   std::atomic<std::uint64_t> table;  // TableWord whose slot is to change; 0: none named yet
   std::atomic<std::uint64_t> slot;   // index in that table
   std::atomic<std::uint64_t> fresh;  // offset of the new node; 0: none taken
@@ -56,6 +72,8 @@ struct alignas(kLine) Intent {
 static_assert(sizeof(Intent) == 128 && offsetof(Intent, old_gen) == 64);
 inline constexpr std::uint64_t kKeepOld = std::uint64_t{1} << 8U;
 inline constexpr std::uint64_t kFreshSlot = std::uint64_t{1} << 9U;
+// The cells behind record_at hold the new value; they are published with the record.
+inline constexpr std::uint64_t kValueLaid = std::uint64_t{1} << 10U;
 
 // What a thread does to shared memory beside its operation: it moves slots to the next table (and
 // so keeps the memory of both from reuse), drops a tombstone on the way, or gives the pages of a

@@ -49,6 +49,31 @@ using RingCell = layout::AuditRecord;
   return (key_bytes + sizeof(RingCell) - 1) / sizeof(RingCell);
 }
 
+// Cells that hold a value of which `logged_bytes` are logged, with their ValueDetail.
+[[nodiscard]] constexpr std::uint64_t value_cells(std::uint64_t logged_bytes) noexcept {
+  return 1 + logged_bytes / sizeof(RingCell) + (logged_bytes % sizeof(RingCell) != 0 ? 1 : 0);
+}
+[[nodiscard]] inline layout::ValueDetail value_detail(const RingCell& cell) noexcept {
+  layout::ValueDetail detail;
+  std::memcpy(&detail, &cell, sizeof detail);
+  return detail;
+}
+// Cells of a record and its key; and of all of the record that begins `cells`, which are checked.
+[[nodiscard]] inline std::uint64_t head_cells(const RingCell& record) noexcept {
+  return 1 + ((record.flags & layout::kInlineKey) != 0 ? key_cells(record.value_bytes) : 0);
+}
+[[nodiscard]] inline std::uint64_t cells_of(std::span<const RingCell> cells) noexcept {
+  const std::uint64_t head = head_cells(cells[0]);
+  if ((cells[0].flags & layout::kInlineValue) == 0) return head;
+  return head + value_cells(value_detail(cells[static_cast<std::size_t>(head)]).logged_bytes);
+}
+// The longest value that is logged through a ring of so many records, in bytes: it fills no more
+// than half of that, and leaves room for the longest operation on the rest of it.
+[[nodiscard]] constexpr std::uint64_t most_logged_bytes(std::uint64_t ring_records) noexcept {
+  constexpr std::uint64_t kKeptFree = 16;
+  return std::min((ring_records / 2 - kKeptFree) * sizeof(RingCell), layout::kMostLoggedBytes);
+}
+
 namespace detail {
 [[gnu::always_inline]] inline void store_words(RingCell& cell,
                                                const std::uint64_t (&words)[4]) noexcept {
@@ -133,13 +158,28 @@ class AuditRingWriter {
     record.flags |= layout::kInlineKey;
     record.value_bytes = static_cast<std::uint32_t>(key.size());
     detail::store_cell(cells_[place()], record);
-    std::uint64_t at = written_ + 1;
-    for (std::size_t done = 0; done < key.size(); done += sizeof(RingCell), ++at) {
-      std::uint64_t words[4] = {};
-      std::memcpy(words, key.data() + done, std::min(sizeof words, key.size() - done));
-      detail::store_words(cells_[place_of(at)], words);
-    }
-    publish(at);
+    publish(store_bytes(written_ + 1, key));
+  }
+  // The value of a record that comes next, behind the place that the record and `key_cells` of its
+  // key will have. Nobody sees it before push_with_value publishes all of it. Precondition: room
+  // for record, key and value.
+  void lay_value(const layout::ValueDetail& detail, std::span<const std::byte> bytes,
+                 std::uint64_t key_cells = 0) noexcept {
+    const std::uint64_t at = written_ + 1 + key_cells;
+    (void)store_bytes(store_bytes(at, std::as_bytes(std::span(&detail, 1))), bytes);
+  }
+  // `logged_bytes` were laid.
+  void push_with_value(RingCell record, std::uint64_t logged_bytes) noexcept {
+    record.flags |= layout::kInlineValue;
+    detail::store_cell(cells_[place()], record);
+    publish(written_ + 1 + value_cells(logged_bytes));
+  }
+  void push_with_key_and_value(RingCell record, std::span<const std::byte> key,
+                               std::uint64_t logged_bytes) noexcept {
+    record.flags |= layout::kInlineKey | layout::kInlineValue;
+    record.value_bytes = static_cast<std::uint32_t>(key.size());
+    detail::store_cell(cells_[place()], record);
+    publish(store_bytes(written_ + 1, key) + value_cells(logged_bytes));
   }
 
  private:
@@ -151,6 +191,15 @@ class AuditRingWriter {
   }
   [[nodiscard]] std::uint64_t place_of(std::uint64_t record) const noexcept {
     return (record + shift_) & mask_;
+  }
+  // From the cell of this index on; the index behind them.
+  std::uint64_t store_bytes(std::uint64_t at, std::span<const std::byte> bytes) noexcept {
+    for (std::size_t done = 0; done < bytes.size(); done += sizeof(RingCell), ++at) {
+      std::uint64_t words[4] = {};
+      std::memcpy(words, bytes.data() + done, std::min(sizeof words, bytes.size() - done));
+      detail::store_words(cells_[place_of(at)], words);
+    }
+    return at;
   }
   void publish(std::uint64_t written) noexcept {
     written_ = written;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "platform/core_dump.hpp"
 #include "platform/os_error.hpp"
 #include "platform/process.hpp"
 
@@ -119,6 +120,7 @@ void run_child(Plan& plan) noexcept {
   const ChildReporter reporter(report_fd < 0 ? plan.report_fd : report_fd);
   const int gate = plan.gate_of_child ? copy_above(plan.gate_of_child.get(), plan.floor) : -1;
   use_default_signals();
+  restore_core_dumps();
   if (::setpgid(0, 0) != 0 || (plan.gate_of_child && gate < 0)) {
     reporter.failed(ChildStep::process_group);
     return;

@@ -5,12 +5,34 @@
 #include "segment/verdict.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace sessionblocks::segment {
 
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+
+// The detail of the value that the dead one laid behind the record with index `at` - 1. Cells: 0,
+// no value that the ring can hold: whoever wrote there was no writer.
+struct LaidValue {
+  layout::ValueDetail detail{};
+  std::uint64_t cells = 0;
+};
+LaidValue laid_value(const WorkerMemory& worker, unsigned lane, std::uint64_t at) {
+  const layout::LaneHead& head = worker.lane(lane);
+  const std::uint64_t records = worker.ring_records();
+  const std::uint64_t place = (at + head.ring_shift.load(kRelaxed)) & (records - 1);
+  RingCell cell;
+  sessionblocks::detail::load_cell(worker.ring(lane)[place], cell);
+  LaidValue value;
+  std::memcpy(&value.detail, &cell, sizeof cell);
+  const std::uint64_t used = at - head.ring_drained.load(std::memory_order_acquire);
+  const std::uint64_t bytes = value.detail.logged_bytes;
+  if (used > records || bytes > layout::kMostLoggedBytes) return {};
+  if (value_cells(bytes) <= records - used) value.cells = value_cells(bytes);
+  return value;
+}
 
 }  // namespace
 
@@ -55,10 +77,19 @@ void publish_last_record(const WorkerMemory& worker, unsigned lane) {
   record.open = static_cast<std::uint16_t>(what >> 16U);
   record.op = static_cast<std::uint8_t>(what & 0xFFU);
   record.count = 1;
+  std::uint64_t end = at;
+  if ((what & layout::kValueLaid) != 0) {
+    const LaidValue value = laid_value(worker, lane, at);
+    if (value.cells != 0) {
+      record.flags = layout::kInlineValue;
+      record.time_ms = value.detail.time_ms;
+      end += value.cells;
+    }
+  }
   const std::uint64_t place = at - 1 + head.ring_shift.load(kRelaxed);
   sessionblocks::detail::store_cell(worker.ring(lane)[place & (worker.ring_records() - 1)], record);
   SESSIONBLOCKS_CRASH("recovery.before_record");
-  head.ring_written.store(at, std::memory_order_release);
+  head.ring_written.store(end, std::memory_order_release);
 }
 
 }  // namespace sessionblocks::segment

@@ -57,6 +57,7 @@ Errc Loader::put(const EntryBytes& entry, bool is_new) {
   const KeyView key = view_of(entry.key);
   Outcome outcome;
   const Errc code = apply(key, mutation, {entry.version, entry.written_ms}, outcome);
+  if (code == Errc{}) define(key, outcome, entry);
   if (code == Errc{}) record(Op::put, key, outcome, is_new);
   return code;
 }
@@ -68,6 +69,7 @@ Errc Loader::erase(std::span<const std::byte> name, const Origin& origin, bool i
   Outcome outcome;
   const Errc code = apply(key, mutation, origin, outcome);
   if (code == Errc::not_found) return Errc{};
+  if (code == Errc{}) define(key, outcome, {.type = layout::ValueType::tombstone});
   if (code == Errc{}) record(Op::erase, key, outcome, is_new);
   return code;
 }
@@ -106,7 +108,33 @@ Errc Loader::apply(const KeyView& key, const Mutation& mutation, const Origin& o
   return Errc{};
 }
 
+// A value that is longer than one record takes comes in several, each of which says how much of it
+// stands in those before.
+void Loader::define(const KeyView& key, const Outcome& outcome, const EntryBytes& entry) {
+  constexpr std::uint64_t kMostAtOnce = std::uint64_t{64} << 10U;
+  if (!place_.records.logs_values) return;
+  AuditRingWriter* const ring = place_.records.ring;
+  const std::uint64_t now_ms = platform::monotonic_coarse_ms();
+  std::uint64_t done = 0;
+  do {
+    const std::uint64_t bytes = std::min<std::uint64_t>(kMostAtOnce, entry.value.size() - done);
+    if (!has_room(key, bytes)) return;
+    layout::ValueDetail detail{};
+    detail.expiry_ms = entry.expiry_ms;
+    detail.kept_bytes = done;
+    detail.logged_bytes = bytes;
+    detail.time_ms = static_cast<std::uint32_t>(now_ms);
+    detail.type = static_cast<std::uint8_t>(entry.type);
+    ring->lay_value(detail, entry.value.subspan(done, bytes), key_cells(key.size));
+    ring->push_with_key_and_value(make_record(place_.records.open, Op::define_key, Errc{},
+                                              outcome.key_id, outcome.version, 0, now_ms),
+                                  key.bytes(), bytes);
+    done += bytes;
+  } while (done < entry.value.size());
+}
+
 void Loader::record(Op op, const KeyView& key, const Outcome& outcome, bool is_new) {
+  if (place_.records.logs_values && !is_new) return;  // define() said it
   if (!has_room(key)) return;
   AuditRingWriter* const ring = place_.records.ring;
   const std::uint16_t open = place_.records.open;
@@ -128,10 +156,11 @@ void Loader::record_erase(std::span<const std::byte> name, std::uint64_t version
 }
 
 // False: nothing is recorded.
-bool Loader::has_room(const KeyView& key) {
+bool Loader::has_room(const KeyView& key, std::uint64_t value_bytes) {
   AuditRingWriter* const ring = place_.records.ring;
   if (ring == nullptr) return false;
-  return ring->has_room(Writer::cells_needed(key.size)) || place_.records.make_room();
+  const std::uint64_t cells = Writer::cells_needed(key.size) + value_cells(value_bytes);
+  return ring->has_room(cells) || (place_.records.make_room() && ring->has_room(cells));
 }
 
 void Loader::pin(std::uint64_t instant) {

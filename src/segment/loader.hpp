@@ -20,6 +20,7 @@ struct LoadRecords {
   AuditRingWriter* ring = nullptr;
   std::uint16_t open = 0;
   std::function<bool()> make_room;  // for the longest record; false: it is lost, and counted
+  bool logs_values = false;         // of all that is put, whether it is new or not
 };
 
 class Loader {
@@ -66,7 +67,9 @@ class Loader {
   [[nodiscard]] Errc apply(const KeyView& key, const Mutation& mutation, const Origin& origin,
                            Outcome& outcome);
   void record(Op op, const KeyView& key, const Outcome& outcome, bool is_new);
-  [[nodiscard]] bool has_room(const KeyView& key);
+  // Its name, with what it is now in records of bounded length: a tombstone, or an entry.
+  void define(const KeyView& key, const Outcome& outcome, const EntryBytes& entry);
+  [[nodiscard]] bool has_room(const KeyView& key, std::uint64_t value_bytes = 0);
 
   Place place_;
   std::unique_ptr<layout::LaneHead> lane_;  // nobody recovers it

@@ -287,6 +287,10 @@ void Writer::name_in_intent(Work& work) {
   names.value_bytes = work.outcome.value_bytes;
   if (work.record && !work.old.is_live) define_key(work);
   names.record_at = work.record ? place_.ring->next() + 1 : 0;
+  if (logs_value(work)) {
+    lay_value(work);
+    names.what |= layout::kValueLaid;
+  }
   steps_.describe_slot(names);
   steps_.name_slot(work.tables.current);
 }
@@ -302,6 +306,23 @@ void Writer::define_key(Work& work) noexcept {
                   work.now_ms);
   place_.ring->push_with_key(record, work.key.bytes());
   is_defined = true;
+}
+
+// An entry that is erased has none.
+bool Writer::logs_value(const Work& work) const noexcept {
+  return place_.logs_values && work.record && !is_erase(work.mutation.op);
+}
+
+// Before the commit, so that whoever finds this thread dead after it finds the value in the ring.
+void Writer::lay_value(const Work& work) noexcept {
+  const auto tail = work.plan.tail();
+  layout::ValueDetail detail{};
+  detail.expiry_ms = work.plan.expiry_ms;
+  detail.kept_bytes = work.plan.kept_bytes;
+  detail.logged_bytes = tail.size();
+  detail.time_ms = static_cast<std::uint32_t>(work.now_ms);
+  detail.type = static_cast<std::uint8_t>(work.plan.type);
+  place_.ring->lay_value(detail, tail);
 }
 
 bool Writer::may_commit(Work& work) {
@@ -345,6 +366,8 @@ void Writer::record(Work& work, std::uint64_t key_id) {
                   work.outcome.value_bytes, work.now_ms);
   if (key_id == 0) {
     place_.ring->push_with_key(entry, work.key.bytes());
+  } else if (work.outcome.code == Errc{} && logs_value(work)) {
+    place_.ring->push_with_value(entry, work.plan.tail().size());
   } else {
     place_.ring->push(entry);
   }

@@ -10,6 +10,7 @@
 //   after done                             nothing                         -
 #pragma once
 
+#include "core/likely.hpp"
 #include "layout/control.hpp"
 #include "lockfree/audit_ring.hpp"
 #include "segment/chain.hpp"
@@ -40,6 +41,7 @@ struct WriterPlace {
   std::uint16_t open = 0;  // the worker's index of this block
   OwnerId owner{};
   AtLimit at_limit = AtLimit::refuse;
+  bool logs_values = false;  // records of changes carry the values
 };
 
 class Writer {
@@ -52,8 +54,10 @@ class Writer {
   // out_of_memory, value_too_large, corrupt, gone.
   void apply(const KeyView& key, const Mutation& mutation, layout::LifeWord life, bool record,
              std::uint64_t now_ms, Outcome& outcome) {
-    if (overwrite_at_rest(key, mutation, life, record, now_ms, outcome)) [[likely]]
+    if (likely(!place_.logs_values) &&
+        likely(overwrite_at_rest(key, mutation, life, record, now_ms, outcome))) {
       return;
+    }
     outcome = apply_closely(key, mutation, life, record, now_ms);
   }
   // Where the policy is to evict, out_of_memory leaves no record: the caller makes room and applies
@@ -66,6 +70,14 @@ class Writer {
   // Ring cells that an operation on a key of this size can fill.
   [[nodiscard]] static std::uint64_t cells_needed(std::uint64_t key_bytes) noexcept {
     return 3 * (1 + key_cells(key_bytes));
+  }
+  // Those that its value takes besides, in a block that logs values.
+  [[nodiscard]] static std::uint64_t value_cells_needed(const Mutation& mutation) noexcept {
+    return value_cells(logged_bytes(mutation));
+  }
+  // Of a value that can be logged: most_logged_bytes(ring).
+  [[nodiscard]] static std::uint64_t logged_bytes(const Mutation& mutation) noexcept {
+    return mutation.op == Op::increment ? sizeof(Plan::number) : mutation.value.size();
   }
   [[nodiscard]] ThreadHeap& heap() noexcept { return heap_; }
   [[nodiscard]] Growth& growth() noexcept { return growth_; }
@@ -116,6 +128,8 @@ class Writer {
   void name_in_intent(Work& work);
   [[nodiscard]] bool may_commit(Work& work);
   void define_key(Work& work) noexcept;
+  [[nodiscard]] bool logs_value(const Work& work) const noexcept;
+  void lay_value(const Work& work) noexcept;
   void finish_commit(Work& work);
   [[nodiscard]] static bool keeps_old(const Work& work) noexcept {
     return work.old.has_node && work.link.previous == work.view.ref.offset();

@@ -37,6 +37,15 @@ Errc expire_after(Mutation& mutation, std::chrono::milliseconds ttl) {
   if (outcome.code == Errc::wrong_type) {
     return wrong_type(outcome.old_type, type_name(static_cast<Type>(mutation.type)), key, block);
   }
+  const auto most = block.most_logged_bytes();
+  if (outcome.code == Errc::value_too_large && most &&
+      segment::Writer::logged_bytes(mutation) > *most) {
+    return {outcome.code, describe(word(mutation.op), key, block) +
+                              ": the block logs its values, up to " + std::to_string(*most) +
+                              " bytes at once with rings of ring_records = " +
+                              std::to_string(block.ring_records()) +
+                              "; start the director with larger rings, or split the value"};
+  }
   return error_of(outcome.code, word(mutation.op), key, block);
 }
 

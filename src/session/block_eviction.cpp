@@ -27,7 +27,9 @@ void BlockHandle::write_by_evicting(Lane& lane, const segment::KeyView& key,
                                     const segment::Mutation& mutation, bool record,
                                     std::uint64_t now_ms, segment::Outcome& outcome) {
   constexpr int kMostRounds = 64;
-  const std::uint64_t cells = segment::Writer::cells_needed(key.size) + segment::Evictor::kCells;
+  const std::uint64_t value_cells = cells_for_value(mutation, outcome.code);
+  const std::uint64_t cells =
+      segment::Writer::cells_needed(key.size) + value_cells + segment::Evictor::kCells;
   const std::uint64_t waits_from = waits_for_table_from_ms_.load(std::memory_order_relaxed);
   const std::uint64_t until = now_ms < waits_from ? 0 : now_ms + kLongestWaitForTableMs;
   segment::Evictor& evictor = evictor_of(lane);

@@ -111,6 +111,7 @@ Result<std::shared_ptr<BlockHandle>> BlockHandle::over(std::shared_ptr<SessionSt
   handle->audit_ = static_cast<AuditLevel>(policy & 0xFFU);
   handle->on_full_ring_ = static_cast<FullRing>((policy >> 8U) & 0xFFU);
   handle->at_limit_ = static_cast<AtLimit>((policy >> 40U) & 0xFFU);
+  handle->logs_values_ = (policy & layout::kLogsValues) != 0;
   BlockHandle* self = handle.get();
   handle->memory_ = std::make_unique<segment::BlockMemory>(
       handle->block_.data(), fields->bytes, &handle->row_->reserved_bytes,
@@ -199,8 +200,24 @@ segment::Writer& BlockHandle::make_writer(Lane& lane) {
 }
 
 segment::WriterPlace BlockHandle::place_of(Lane& lane) noexcept {
-  return {memory_.get(), readers_, &row_->life, lane.head,
-          &lane.ring,    open_,    lane.owner,  at_limit_};
+  return {memory_.get(), readers_,   &row_->life, lane.head,   &lane.ring,
+          open_,         lane.owner, at_limit_,   logs_values_};
+}
+
+std::uint64_t BlockHandle::ring_records() const noexcept {
+  return session_->lanes().ring_records();
+}
+
+std::optional<std::uint64_t> BlockHandle::most_logged_bytes() const noexcept {
+  if (!logs_values_) return std::nullopt;
+  return sessionblocks::most_logged_bytes(ring_records());
+}
+
+std::uint64_t BlockHandle::cells_for_logged(const segment::Mutation& mutation,
+                                            Errc& code) const noexcept {
+  const bool is_too_large = segment::Writer::logged_bytes(mutation) > *most_logged_bytes();
+  if (is_too_large) code = Errc::value_too_large;
+  return is_too_large ? 0 : segment::Writer::value_cells_needed(mutation);
 }
 
 // Room in the ring for what an operation can write, by the block's policy when it is full.
@@ -230,7 +247,8 @@ void BlockHandle::count_refusal(Errc code) noexcept {
   refused.store(refused.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
+void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write,
+                      std::uint64_t value_cells) noexcept {
   SessionState& session = *handle.session_;
   if (session.is_forked()) {
     code_ = Errc::forked;
@@ -258,7 +276,7 @@ void Operation::begin(BlockHandle& handle, std::size_t key_bytes, bool for_write
   lane->enter(handle);
   code_ = handle.check_state(for_write);
   if (code_ == Errc{} && handle.records(for_write)) {
-    code_ = handle.make_room(*lane, segment::Writer::cells_needed(key_bytes));
+    code_ = handle.make_room(*lane, segment::Writer::cells_needed(key_bytes) + value_cells);
   }
   if (code_ != Errc{}) {
     handle.count_refusal(code_);
@@ -285,13 +303,16 @@ void BlockHandle::record_read(Lane& lane, Op op, const segment::KeyView& key, Er
 void BlockHandle::write(const Key& key, const segment::Mutation& mutation,
                         segment::Outcome& outcome) {
   const std::uint64_t now_ms = platform::monotonic_coarse_ms();
-  const Operation operation(*this, key.size(), true);
+  const std::uint64_t value_cells = cells_for_value(mutation, outcome.code);
+  if (outcome.code != Errc{}) [[unlikely]]
+    return;
+  const Operation operation(*this, key.size(), true, value_cells);
   outcome.code = operation.code();
   if (outcome.code != Errc{}) [[unlikely]]
     return;
   Lane& lane = operation.lane();
   const segment::KeyView view = view_of(key);
-  const bool record = records(true) && !is_lost(lane, view.size);
+  const bool record = records(true) && !is_lost(lane, view.size, value_cells);
   if (!record) count_writes(lane, 1);
   apply(writer_of(lane), view, mutation, record, now_ms, outcome);
   if (outcome.code == Errc::out_of_memory && at_limit_ != AtLimit::refuse) [[unlikely]] {
@@ -315,8 +336,9 @@ void BlockHandle::apply(segment::Writer& writer, const segment::KeyView& key,
     }
 }
 
-bool BlockHandle::count_lost(Lane& lane, std::size_t key_bytes) noexcept {
-  if (lane.ring.has_room(segment::Writer::cells_needed(key_bytes))) return false;
+bool BlockHandle::count_lost(Lane& lane, std::size_t key_bytes,
+                             std::uint64_t value_cells) noexcept {
+  if (lane.ring.has_room(segment::Writer::cells_needed(key_bytes) + value_cells)) return false;
   auto& lost = lane.head->ring_lost;
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return true;

@@ -42,6 +42,9 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   [[nodiscard]] std::uint32_t id() const noexcept { return raw(active_.id()); }
   [[nodiscard]] std::uint32_t generation() const noexcept { return raw(active_.generation()); }
   [[nodiscard]] bool is_writable() const noexcept { return writable_; }
+  // The longest value that its log takes, in bytes; no answer: it logs none.
+  [[nodiscard]] std::optional<std::uint64_t> most_logged_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t ring_records() const noexcept;
   [[nodiscard]] std::uint16_t open_index() const noexcept { return open_; }
   [[nodiscard]] bool is_of(const SessionState& session) const noexcept {
     return session_.get() == &session;
@@ -112,10 +115,12 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   }
   [[nodiscard]] segment::Writer& make_writer(Lane& lane);
   // Whether the record of a write finds no room in a ring whose policy is to count such.
-  [[nodiscard]] bool is_lost(Lane& lane, std::size_t key_bytes) noexcept {
-    return unlikely(on_full_ring_ == FullRing::count) && count_lost(lane, key_bytes);
+  [[nodiscard]] bool is_lost(Lane& lane, std::size_t key_bytes,
+                             std::uint64_t value_cells = 0) noexcept {
+    return unlikely(on_full_ring_ == FullRing::count) && count_lost(lane, key_bytes, value_cells);
   }
-  [[nodiscard]] bool count_lost(Lane& lane, std::size_t key_bytes) noexcept;
+  [[nodiscard]] bool count_lost(Lane& lane, std::size_t key_bytes,
+                                std::uint64_t value_cells) noexcept;
   void record_read(Lane& lane, Op op, const segment::KeyView& key, Errc outcome, const Seen& seen,
                    std::uint64_t now_ms);
   // Latched: whatever this mapping shows from now on is worth nothing. What a block shows whose
@@ -131,26 +136,36 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   [[nodiscard]] Errc wait_for_move() const noexcept;
   // Whether nothing stands in the way of an operation, and then the lane is inside it; false:
   // Operation::begin says what does.
-  [[nodiscard]] bool enter_if_clear(Lane& lane, std::size_t key_bytes, bool for_write) noexcept {
+  [[nodiscard]] bool enter_if_clear(Lane& lane, std::size_t key_bytes, bool for_write,
+                                    std::uint64_t value_cells = 0) noexcept {
     if (unlikely(lane.is_busy())) return false;
     lane.enter(*this);
-    if (likely(is_clear(lane, key_bytes, for_write))) return true;
+    if (likely(is_clear(lane, key_bytes, for_write, value_cells))) return true;
     lane.leave();
     return false;
   }
-  [[nodiscard]] bool is_clear(const Lane& lane, std::size_t key_bytes,
-                              bool for_write) const noexcept {
+  [[nodiscard]] bool is_clear(const Lane& lane, std::size_t key_bytes, bool for_write,
+                              std::uint64_t value_cells) const noexcept {
     return likely(!session_->is_forked()) && likely(key_bytes - 1 < kMaxKeyBytes) &&
            likely(!for_write || writable_) &&
            likely(!is_corrupt_.load(std::memory_order_relaxed)) &&
            likely(row_->life.load(std::memory_order_acquire) == active_.word) &&
-           likely(!records(for_write) ||
-                  lane.ring.has_room_as_known(segment::Writer::cells_needed(key_bytes)));
+           likely(
+               !records(for_write) ||
+               lane.ring.has_room_as_known(segment::Writer::cells_needed(key_bytes) + value_cells));
   }
   // Whether an operation leaves a record; else it is counted.
   [[nodiscard]] bool records(bool for_write) const noexcept {
     return likely(audit_ == AuditLevel::full) || (for_write && audit_ == AuditLevel::writes);
   }
+  // Ring cells for the value that a write may log. value_too_large in `code`: more than the ring
+  // takes.
+  [[nodiscard]] std::uint64_t cells_for_value(const segment::Mutation& mutation,
+                                              Errc& code) const noexcept {
+    return likely(!logs_values_) ? 0 : cells_for_logged(mutation, code);
+  }
+  [[nodiscard]] std::uint64_t cells_for_logged(const segment::Mutation& mutation,
+                                               Errc& code) const noexcept;
   [[nodiscard]] Errc make_room(Lane& lane, std::uint64_t cells);
   [[nodiscard]] segment::WriterPlace place_of(Lane& lane) noexcept;
   [[nodiscard]] segment::Evictor& evictor_of(Lane& lane);
@@ -185,6 +200,7 @@ class BlockHandle : public std::enable_shared_from_this<BlockHandle> {
   AuditLevel audit_ = AuditLevel::full;
   FullRing on_full_ring_ = FullRing::wait;
   AtLimit at_limit_ = AtLimit::refuse;
+  bool logs_values_ = false;
   platform::Mapping block_;
   platform::Mapping readers_map_;
   layout::ReadersSegment* readers_ = nullptr;

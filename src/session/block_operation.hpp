@@ -9,10 +9,13 @@ namespace sessionblocks {
 // One operation of the calling thread: its lane, checked and marked busy until the end.
 class Operation {
  public:
-  Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept {
+  // `value_cells`: of the ring, besides what an operation on such a key needs.
+  Operation(BlockHandle& handle, std::size_t key_bytes, bool for_write,
+            std::uint64_t value_cells = 0) noexcept {
     Lane* lane = handle.session_->cached();
-    if (lane == nullptr || !handle.enter_if_clear(*lane, key_bytes, for_write)) [[unlikely]] {
-      begin(handle, key_bytes, for_write);
+    if (lane == nullptr || !handle.enter_if_clear(*lane, key_bytes, for_write, value_cells))
+        [[unlikely]] {
+      begin(handle, key_bytes, for_write, value_cells);
       return;
     }
     lane_ = lane;
@@ -27,7 +30,8 @@ class Operation {
   [[nodiscard]] Lane& lane() const noexcept { return *lane_; }
 
  private:
-  void begin(BlockHandle& handle, std::size_t key_bytes, bool for_write) noexcept;
+  void begin(BlockHandle& handle, std::size_t key_bytes, bool for_write,
+             std::uint64_t value_cells) noexcept;
 
   Lane* lane_ = nullptr;
   Errc code_{};

@@ -69,6 +69,7 @@ class LaneSet {
   [[nodiscard]] bool is_inside(const BlockHandle& handle) noexcept;
   // No thread uses the block any more.
   void forget_block(std::uint16_t open) noexcept;
+  [[nodiscard]] std::uint64_t ring_records() const noexcept { return memory_.ring_records(); }
   // Memory for `cells` more ring cells behind the write index. Where there is none the ring is as
   // large as it is: it begins again at its first cell once it is drained. out_of_memory: it has
   // no cell at all.

@@ -185,6 +185,7 @@ Result<void> SessionState::create(const BlockOptions& options, FlowNumber flow) 
                      {"on_full_ring", options.on_full_ring},
                      {"enforce", options.enforce},
                      {"at_limit", options.at_limit},
+                     {"log_values", options.log_values ? 1 : 0},
                      {"permit", options.permit},
                      {"sensitive", options.sensitive}};
   if (flow != kNoFlow) request["flow"] = flow;

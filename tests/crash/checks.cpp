@@ -33,17 +33,40 @@ Truth learn(const Path& path, Scene& scene) {
   return truth;
 }
 
+namespace {
+
+// What stands behind the record, and the key, that end before `at`.
+void take_value(const WorkerMemory& worker, std::uint64_t at, Recorded& recorded) {
+  const auto cell = [&](std::uint64_t index) { return worker.ring(0)[index & (kRing - 1)]; };
+  const layout::ValueDetail detail = value_detail(cell(at));
+  recorded.has_value = true;
+  recorded.kept_bytes = detail.kept_bytes;
+  recorded.logged.clear();
+  for (std::uint64_t i = 1; i < value_cells(detail.logged_bytes); ++i) {
+    const RingCell bytes = cell(at + i);
+    recorded.logged.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+  }
+  recorded.logged.resize(detail.logged_bytes);
+}
+
+}  // namespace
+
 Recorded records_in(const WorkerMemory& worker, std::uint64_t start, Op op) {
   Recorded recorded;
   const std::uint64_t end = worker.lane(0).ring_written.load();
-  if (end - start > kRing) return {99, 0};
+  if (end - start > kRing) return {.succeeded = 99, .version = 0, .logged = {}};
   for (std::uint64_t at = start; at < end; ++at) {
     const layout::AuditRecord& record = worker.ring(0)[at & (kRing - 1)];
+    const bool has_value = (record.flags & layout::kInlineValue) != 0;
     if (record.op == static_cast<std::uint8_t>(op) && record.outcome == 0) {
       ++recorded.succeeded;
       recorded.version = record.version;
+      if (has_value) take_value(worker, at + head_cells(record), recorded);
     }
-    if ((record.flags & layout::kInlineKey) != 0) at += key_cells(record.value_bytes);
+    at += head_cells(record) - 1;
+    if (has_value) {
+      at += value_cells(value_detail(worker.ring(0)[(at + 1) & (kRing - 1)]).logged_bytes);
+    }
   }
   return recorded;
 }
@@ -98,6 +121,20 @@ void ImageCheck::entries(Image& image, std::uint64_t step, Violations& violation
       recorded.version != entry->second.version) {
     violations.add("the record names another version", step);
   }
+  if (committed) value(recorded, entry == now.end() ? nullptr : &entry->second, step, violations);
+}
+
+// A record of a change carries the new value, or its end, if the block logs values.
+void ImageCheck::value(const Recorded& recorded, const Value* entry, std::uint64_t step,
+                       Violations& violations) const {
+  if (recorded.has_value != path_.has_value) {
+    return violations.add("a record carries a value where it should not, or none", step);
+  }
+  if (!path_.has_value || entry == nullptr) return;
+  const std::string& bytes = entry->bytes;
+  const bool is_all = recorded.kept_bytes + recorded.logged.size() == bytes.size() &&
+                      bytes.ends_with(recorded.logged);
+  if (!is_all) violations.add("the record carries another value", step);
 }
 
 void ImageCheck::later_use(Image& image, std::uint64_t step, Violations& violations) {

@@ -19,10 +19,12 @@ struct Path {
   std::function<void(Scene&)> act;  // in the child, by scene.self
   bool is_recorded = true;          // an audit record tells of it
   bool is_interfered = false;       // others change its key while it is stopped
+  bool has_value = false;           // which carries the new value
   bool is_full = false;             // the block is full: a put may be refused afterwards
   std::uint64_t block_bytes = kBlockBytes;
 };
 [[nodiscard]] const std::vector<Path>& paths();
+void add_logged_values(std::vector<Path>& all);
 [[nodiscard]] const Path& path_named(std::string_view name);
 
 // The entries before the operation and after it.
@@ -39,6 +41,10 @@ struct Truth {
 struct Recorded {
   unsigned succeeded = 0;
   std::uint64_t version = 0;
+  // What the last of them carries of the value: its bytes, behind so many of the one before.
+  bool has_value = false;
+  std::uint64_t kept_bytes = 0;
+  std::string logged;
 };
 [[nodiscard]] Recorded records_in(const WorkerMemory& worker, std::uint64_t start, Op op);
 
@@ -67,6 +73,8 @@ class ImageCheck {
 
  private:
   void entries(Image& image, std::uint64_t step, Violations& violations);
+  void value(const Recorded& recorded, const Value* entry, std::uint64_t step,
+             Violations& violations) const;
   void later_use(Image& image, std::uint64_t step, Violations& violations);
 
   const Path& path_;

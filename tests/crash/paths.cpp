@@ -469,6 +469,7 @@ const std::vector<Path>& paths() {
     add_heap(list);
     add_director(list);
     add_checkpoints(list);
+    add_logged_values(list);
     for (Path& path : list) {
       path.is_interfered =
           std::find(kInterfered.begin(), kInterfered.end(), path.name) != kInterfered.end();

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace sessionblocks::crash {
@@ -43,14 +44,18 @@ struct Worker {
 
 // A thread of a worker in a block that may be a copy.
 struct Actor {
-  Actor(BlockMemory& block, layout::ReadersSegment& readers, const System& system, Worker& w)
+  Actor(BlockMemory& block, layout::ReadersSegment& readers, const System& system, Worker& w,
+        bool logs_values = false)
       : lane(w.memory.lane(0)),
         ring(lane, w.memory.ring(0), kRing),
-        writer({&block, &readers, &system.life(), &lane, &ring, test::kOpen, owner_of(w.id, 0)}) {}
+        writer({&block, &readers, &system.life(), &lane, &ring, test::kOpen, owner_of(w.id, 0),
+                AtLimit::refuse, logs_values}) {}
 
   Outcome apply(std::string_view key, const Mutation& mutation,
                 layout::LifeWord life = System::active()) {
-    if (!ring.has_room(Writer::cells_needed(key.size()))) lane.ring_drained.store(ring.next());
+    const std::uint64_t cells =
+        Writer::cells_needed(key.size()) + Writer::value_cells_needed(mutation);
+    if (!ring.has_room(cells)) lane.ring_drained.store(ring.next());
     segment::Outcome outcome;
     writer.apply(test::key_of(key), mutation, life, true, 1'000, outcome);
     return outcome;
@@ -119,6 +124,11 @@ struct Scene {
   }
   [[nodiscard]] Actor actor(Worker& worker) {
     return {system.memory, system.readers_segment(), system, worker};
+  }
+  // The victim's thread begins anew, in a block that logs values. Before it did anything.
+  void log_values() {
+    std::destroy_at(&self);
+    std::construct_at(&self, system.memory, system.readers_segment(), system, victim, true);
   }
   // All that an operation stores to: the block up to some pages above the watermark, the first
   // hazards, the victim's lane.

@@ -96,6 +96,7 @@ DataBlock cart() {
   made.about.owner = "shop/checkout#2";
   made.about.quota_bytes = 1U << 20U;
   made.about.permits = 12;
+  made.about.sensitive = {"token:*", std::string("odd\0\n", 5)};
   made.about.instant = 31;
   made.about.taken_unix_ms = 1'700'000'000'000;
   made.system = "default";
@@ -147,6 +148,7 @@ TEST_CASE("an elevated block comes back as it was, with where it comes from") {
   CHECK(first.about.owner == "shop/checkout#2");
   CHECK(first.about.quota_bytes == 1U << 20U);
   CHECK(first.about.permits == 12);
+  CHECK(first.about.sensitive == cart().about.sensitive);
   CHECK(first.about.instant == 31);
   CHECK(first.about.taken_unix_ms == 1'700'000'000'000);
   CHECK(first.system == "default");
@@ -164,7 +166,9 @@ TEST_CASE("the rows are what a person expects, and may be edited and deleted") {
   const Folder folder;
   auto store = Store::open(folder.file());
   REQUIRE(store);
-  const auto added = store->add(cart(), source_of(all_kinds()));
+  DataBlock plain = cart();
+  plain.about.sensitive.clear();
+  const auto added = store->add(plain, source_of(all_kinds()));
   REQUIRE(added);
   folder.run(
       "UPDATE entry SET value = 'Bert' WHERE key = 'text' AND value = 'Anna';"
@@ -183,6 +187,32 @@ TEST_CASE("the rows are what a person expects, and may be edited and deleted") {
   folder.run("DELETE FROM datablock;");
   CHECK(store->list()->empty());
   CHECK(read(*store, added->id).empty());
+}
+
+TEST_CASE("a message names no key of a DataBlock that has sensitive ones") {
+  const Folder folder;
+  auto store = Store::open(folder.file());
+  REQUIRE(store);
+  const auto added = store->add(cart(), source_of(all_kinds()));
+  REQUIRE(added);
+  folder.run("UPDATE entry SET value = 'five' WHERE key = 'integer -1';");
+  const auto spoilt = store->read(added->id, [](const FileEntry&) { return Result<void>(); });
+  REQUIRE(!spoilt);
+  CHECK(spoilt.error().message().find("integer -1") == std::string::npos);
+}
+
+TEST_CASE("a file of before there were sensitive keys is taken over") {
+  const Folder folder;
+  REQUIRE(Store::open(folder.file())->add(cart(), source_of(all_kinds())));
+  folder.run("ALTER TABLE datablock DROP COLUMN sensitive; PRAGMA user_version = 1;");
+  auto store = Store::open_read(folder.file());
+  REQUIRE(store);
+  const auto listed = store->list();
+  REQUIRE(listed);
+  REQUIRE(listed->size() == 1);
+  CHECK(listed->front().about.sensitive.empty());
+  CHECK(read(*store, listed->front().id) == all_kinds());
+  CHECK(store->add(cart(), source_of({})));
 }
 
 TEST_CASE("a source that fails leaves nothing of the DataBlock") {

@@ -190,7 +190,8 @@ std::string ControlView::compare_transitions(const LogCheck& log) const {
     const layout::LifeWord life{row.life.load()};
     if (life.word == 0) continue;
     there.insert(raw(life.id()));
-    const std::string name = std::string("block ") + row.name + " " + std::to_string(raw(life.id()));
+    const std::string name =
+        std::string("block ") + row.name + " " + std::to_string(raw(life.id()));
     const auto known = log.blocks().find(raw(life.id()));
     if (known == log.blocks().end() || !known->second.is_there) return "the log lacks " + name;
     const std::string state(word(life.state()));

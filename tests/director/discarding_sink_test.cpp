@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -29,13 +30,26 @@ class Ring {
   [[nodiscard]] layout::LaneHead& head() {
     return *reinterpret_cast<layout::LaneHead*>(bytes_.get() + layout::lane_at(0, kRecords));
   }
+  [[nodiscard]] RingCell* cells() {
+    return reinterpret_cast<RingCell*>(reinterpret_cast<std::byte*>(&head()) +
+                                       layout::kLaneHeadBytes + layout::kLaneCounterBytes);
+  }
   void push(std::uint16_t open, std::span<const std::byte> key = {}) {
-    auto* const cells = reinterpret_cast<RingCell*>(
-        reinterpret_cast<std::byte*>(&head()) + layout::kLaneHeadBytes + layout::kLaneCounterBytes);
-    AuditRingWriter writer(head(), cells, kRecords);
+    AuditRingWriter writer(head(), cells(), kRecords);
     REQUIRE(writer.has_room(1 + key_cells(key.size())));
     const RingCell record = make_record(open, Op::get, Errc{}, 1, 1, 8, 0);
     key.empty() ? writer.push(record) : writer.push_with_key(record, key);
+  }
+  // A value whose bytes look like records of another open.
+  void push_value(std::uint16_t open, std::uint16_t looks_like) {
+    std::array<RingCell, 40> bytes;
+    bytes.fill(make_record(looks_like, Op::get, Errc{}, 1, 1, 8, 0));
+    layout::ValueDetail detail{};
+    detail.logged_bytes = sizeof bytes;
+    AuditRingWriter writer(head(), cells(), kRecords);
+    REQUIRE(writer.has_room(1 + value_cells(detail.logged_bytes)));
+    writer.lay_value(detail, std::as_bytes(std::span(bytes)));
+    writer.push_with_value(make_record(open, Op::put, Errc{}, 1, 1, 8, 0), detail.logged_bytes);
   }
   // After all that was pushed.
   [[nodiscard]] bool is_used(unsigned open) {
@@ -77,6 +91,18 @@ TEST_CASE_METHOD(Ring, "a key's bytes are no record") {
   CHECK_FALSE(is_used(0));
   CHECK(is_used(3));
   CHECK(is_used(4));
+}
+
+TEST_CASE_METHOD(Ring, "a value's bytes are no record") {
+  CHECK(is_used(0));
+  for (int times = 0; times < 300; ++times) {  // over the end of the ring, at any of its cells
+    push_value(3, 7);
+    if (times % 3 == 0) push(4);
+    sink->drain_fully(kWorker);
+  }
+  CHECK(is_used(3));
+  CHECK(is_used(4));
+  CHECK_FALSE(is_used(7));
 }
 
 TEST_CASE_METHOD(Ring, "a write index that cannot be says that all may have been used") {

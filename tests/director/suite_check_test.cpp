@@ -140,6 +140,9 @@ TEST_CASE("settings that contradict each other are named") {
       {s + block("b", "@at_end = \"heir\"\n"), "needs an heir"},
       {s + block("b", "@at_end = \"snapshot\"\n"), "needs \"persist\" in permit"},
       {s + block("b", "@at_end = \"elevate\"\n"), "needs \"elevate\" in permit"},
+      {s + block("b", "@log_values = true\n"), "needs \"persist\" in permit"},
+      {s + block("b", "@log_values = true\npermit = [\"persist\"]\naudit = \"counted\"\n"),
+       "needs audit = \"full\" or \"writes\""},
       {s + block("b", "@at_end = \"join\"\njoin = { \"*\" = \"ours\" }\n"),
        "is for kind \"forked\""},
       {s + block("b", "join = @{ \"*\" = \"ours\" }\n"), "join has no effect"},
@@ -171,7 +174,8 @@ TEST_CASE("settings that contradict each other are named") {
   };
   for (Case fact : cases) {
     // Marks that stand before a key mean its value.
-    for (const std::string key : {"at_start = ", "at_end = ", "owner = ", "lifespan = "}) {
+    for (const std::string key :
+         {"at_start = ", "at_end = ", "log_values = ", "owner = ", "lifespan = "}) {
       const auto at = fact.text.find("@" + key);
       if (at != std::string::npos) fact.text.replace(at, key.size() + 1, key + "@");
     }

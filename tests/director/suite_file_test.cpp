@@ -42,6 +42,7 @@ TEST_CASE("a full suite file is read, block by block, in the order of the file")
   CHECK(cart.enforce == Enforce::swap);
   CHECK(cart.at_end == AtEnd::heir);
   CHECK(cart.at_limit == AtLimit::evict_lru);
+  CHECK(cart.log_values);
   CHECK(cart.heir == ScopeRef{ScopeKind::script, "report"});
   CHECK(cart.grants == RightsByScript{{"checkout", Rights::read_write}, {"report", Rights::read}});
   CHECK(cart.permit == Permits{true, true, true, true});
@@ -116,10 +117,10 @@ TEST_CASE("every value keeps its place for errors that are found later") {
   const BlockSpec& cart = suite.blocks[1];
   CHECK(cart.where.self == SourceLocation{14, 8});
   CHECK(cart.where.at("quota") == SourceLocation{17, 9});
-  CHECK(cart.where.at("grants.report") == SourceLocation{26, 29});
+  CHECK(cart.where.at("grants.report") == SourceLocation{27, 29});
   CHECK(cart.where.at("from") == cart.where.self);
-  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{54, 32});
-  CHECK(suite.guards[0].where.at("when") == SourceLocation{65, 8});
+  CHECK(suite.scripts[1].where.at("budget.within") == SourceLocation{55, 32});
+  CHECK(suite.guards[0].where.at("when") == SourceLocation{66, 8});
 }
 
 TEST_CASE("what cannot be read is named with its line and column") {
@@ -174,6 +175,7 @@ TEST_CASE("values of a wrong type, unit, range or word are named with their line
       {b + "at_start = @\"full\"\n", "at_start must be"},
       {b + "at_end = @\"keep\"\n", "at_end must be"},
       {b + "at_limit = @\"evict\"\n", "at_limit must be"},
+      {b + "log_values = @\"yes\"\n", "log_values must be a boolean, not a text"},
       {b + "heir = @1.5\n", "heir must be a text, not a float"},
       {b + "permit = @\"share\"\n", "permit must be an array, not a text"},
       {b + "permit = [\"share\", @\"forks\", @\"frok\"]\n", "did you mean 'fork'?"},

@@ -133,6 +133,7 @@ on_full_ring = "fail"
 enforce = "swap"
 at_end = "heir"
 at_limit = "evict-lru"
+log_values = true
 heir = "script.report"
 grants = { checkout = "rw", report = "r" }
 permit = ["share", "fork", "persist", "elevate"]

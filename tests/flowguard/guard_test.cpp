@@ -137,7 +137,7 @@ TEST_CASE("a fork bomb of blocks is stopped long before the machine suffers") {
   for (int i = 0; i < 5'000 && refused == Errc{}; ++i) {
     BlockOptions options;
     options.name = "b" + std::to_string(i);
-    options.quota_bytes = 256 << 10;
+    options.quota_bytes = 1 << 20;
     const auto block = session.create(options);
     if (block) {
       ++made;

@@ -223,5 +223,70 @@ TEST_CASE("what has no record is counted when the worker goes") {
                        R"("block_id":7,"generation":1,"reads":30,"writes":4})"));
 }
 
+// By block 0 (lost), 7 and 8.
+struct Counts {
+  std::map<unsigned, std::pair<std::uint64_t, std::uint64_t>> of;
+  explicit Counts(const std::string& folder) {
+    for (const Entry& entry : read_all(folder)) {
+      if (entry.kind != EntryKind::note || entry.note.kind != NoteKind::counted) continue;
+      auto& [reads, writes] = of[raw(entry.note.block.block())];
+      reads += entry.note.number;
+      writes += entry.note.second;
+    }
+  }
+};
+using Pair = std::pair<std::uint64_t, std::uint64_t>;
+
+layout::OpenCounters* counters_of(const FakeWorker& worker) {
+  return reinterpret_cast<layout::OpenCounters*>(reinterpret_cast<std::byte*>(&worker.head(2)) +
+                                                 layout::kLaneHeadBytes);
+}
+
+TEST_CASE("what is counted under an index that is given again belongs to the block of its time") {
+  TemporaryFolder folder;
+  FakeWorker worker(256);
+  worker.head(2).thread_id = 77;
+  auto* const counters = counters_of(worker);
+  const BlockRef other = BlockRef::make(BlockId{8}, Generation{1});
+  {
+    auto log = open_flow_log(folder);
+    add(*log, WorkerId{3}, worker);
+    counters[1].reads = 30;
+    counters[1].writes = 4;
+    REQUIRE(log->open_block(WorkerId{3}, 1, other, "orders"));
+    counters[1].reads = 31;
+    counters[1].writes = 14;
+    log->remove_worker(WorkerId{3});
+  }
+  const Counts counts(folder.path());
+  CHECK(counts.of.at(7) == Pair(30, 4));
+  CHECK(counts.of.at(8) == Pair(1, 10));
+}
+
+TEST_CASE("what has no record is counted once, over directors and when an end is repeated") {
+  for (const std::uint64_t rotate_bytes : {std::uint64_t{64} << 20U, std::uint64_t{1}}) {
+    TemporaryFolder folder;
+    FakeWorker worker(256);
+    worker.head(2).thread_id = 77;
+    auto* const counters = counters_of(worker);
+    for (std::uint64_t run = 1; run <= 4; ++run) {
+      if (run <= 2) {
+        counters[1].reads = 30 * run;
+        worker.head(2).ring_lost = 5 * run;
+      }
+      FlowLogConfig config{config_in(folder), OnFullDisk::wait};
+      config.log.rotate_bytes = rotate_bytes;
+      auto log = FlowLog::open(std::move(config));
+      REQUIRE(log);
+      add(**log, WorkerId{3}, worker);
+      // The first director dies while the worker lives, the second and third in its end.
+      if (run > 1) (*log)->remove_worker(WorkerId{3});
+    }
+    const Counts counts(folder.path());
+    CHECK(counts.of.at(7) == Pair(60, 0));
+    CHECK(counts.of.at(0) == Pair(10, 0));
+  }
+}
+
 }  // namespace
 }  // namespace sessionblocks::flowlog

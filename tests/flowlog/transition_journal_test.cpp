@@ -89,8 +89,7 @@ TEST_CASE("a torn row ends the file, and the rows behind it are readable again")
       static_cast<void>(journal.tell(doing("wiped", "cart"), 0));
     }
     TransitionJournal next;
-    CHECK(told(next.open(place.path, 1)) ==
-          "1 transition created cart\n2 transition wiped cart\n");
+    CHECK(told(next.open(place.path, 1)) == "1 transition created cart\n2 transition wiped cart\n");
   }
 }
 
@@ -118,7 +117,8 @@ TEST_CASE("rows go when the log has all of them, and not while something is unde
 TEST_CASE("without a file transitions have their numbers all the same") {
   TransitionJournal journal;
   CHECK(journal.open("/nowhere/at/all", 3).empty());
-  CHECK(journal.tell(doing("created", "cart"), journal.begin(doing("created", "cart"))).number == 3);
+  CHECK(journal.tell(doing("created", "cart"), journal.begin(doing("created", "cart"))).number ==
+        3);
 }
 
 }  // namespace

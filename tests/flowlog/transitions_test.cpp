@@ -43,7 +43,8 @@ std::vector<Note> transitions_in(const std::string& folder) {
   for (const Entry& entry : read_all(folder)) {
     INFO(entry.problem);
     CHECK(entry.kind != EntryKind::problem);
-    if (entry.kind == EntryKind::note && is_transition(entry.note.kind)) notes.push_back(entry.note);
+    if (entry.kind == EntryKind::note && is_transition(entry.note.kind))
+      notes.push_back(entry.note);
   }
   return notes;
 }
@@ -148,8 +149,7 @@ TEST_CASE("all that a director does is noted as often as it is said, in the same
   Surroundings around;
   System system(around);
   Registry& registry = *system.registry;
-  system.script =
-      registry.scopes.add(ScopeKind::script, system.root, "checkout").value();
+  system.script = registry.scopes.add(ScopeKind::script, system.root, "checkout").value();
   {
     const Sleeper process;
     const Sleeper other;
@@ -170,8 +170,9 @@ TEST_CASE("all that a director does is noted as often as it is said, in the same
     system.change_states();
     REQUIRE(registry.revocations.revoke(plan, {"shop/checkout", Rights::read, {}}, "the test"));
     REQUIRE(registry.revocations.grant_back(plan, "shop/checkout", "the test"));
-    const auto entered = registry.enter_flow({id, 1}, system.script, "pay",
-                                             [](const auto&) { return std::vector<director::BlockRequest>(); });
+    const auto entered = registry.enter_flow({id, 1}, system.script, "pay", [](const auto&) {
+      return std::vector<director::BlockRequest>();
+    });
     REQUIRE(entered);
     registry.end_flow(*entered, "the test");
     Worker& leaving = system.attach(other);
@@ -209,7 +210,8 @@ TEST_CASE("a note names block, generation and worker, and who asked") {
   {
     const director::Transitions::Asking asking(system.registry->transitions, "pid 9, worker 4",
                                                WorkerId{4});
-    REQUIRE(system.registry->states.change(system.block("cart"), director::Transition::seal, "it must"));
+    REQUIRE(system.registry->states.change(system.block("cart"), director::Transition::seal,
+                                           "it must"));
   }
   system.registry->remove_all();
   system.registry.reset();

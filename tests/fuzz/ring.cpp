@@ -100,7 +100,12 @@ void log_cells(std::span<const RingCell> cells, const OpenTable& opens) {
       key = std::as_bytes(cells.subspan(at)).first(record.value_bytes);
       at += key_cells(record.value_bytes);
     }
-    encoder.add(record, opens.get(record.open), key);
+    std::uint64_t logged_bytes = 0;
+    if ((record.flags & layout::kInlineValue) != 0) {
+      logged_bytes = value_detail(cells[at]).logged_bytes;
+      at += value_cells(logged_bytes);
+    }
+    encoder.add(record, opens.get(record.open), key, logged_bytes);
   }
   encoder.end();
   LogRecord record;

@@ -193,7 +193,7 @@ TEST_CASE("an expression that is wrong is shown with a caret, and -o trace is of
   CHECK(wrong.out.empty());
   CHECK(wrong.err ==
         "sessionctl: the expression, column 11: expected block, scope, worker, key, op, outcome, "
-        "size, version or time\n"
+        "size, version, time or what\n"
         "  op=put && sise>4\n"
         "            ^\n");
   const Outcome other = system.ctl({"ls", "-o", "trace"});

@@ -19,6 +19,7 @@
 #include "event_printer.hpp"
 #include "layout/block.hpp"
 #include "log_options.hpp"
+#include "platform/core_dump.hpp"
 #include "platform/user.hpp"
 
 namespace {
@@ -149,6 +150,7 @@ int direct(const Arguments& arguments, bool ends_with_suite) {
   if (!arguments.no_guard) options.make_guard = director::make_guard;
   if (arguments.no_sandbox) options.confinement = director::Confinement::none;
   raise_descriptor_limit();
+  static_cast<void>(platform::leave_memory_out_of_core_dumps());  // an old kernel dumps it
   const auto director = Director::start(std::move(options));
   if (!director) {
     std::cerr << "flowdirector: " << director.error().message() << "\n";

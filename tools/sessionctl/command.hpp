@@ -34,6 +34,7 @@ void add_datablock_commands(CLI::App& app, Invocation& invocation);  // elevate,
 void add_start_command(CLI::App& app, Invocation& invocation);       // start
 void add_share_commands(CLI::App& app, Invocation& invocation);      // share, redeem
 void add_log_command(CLI::App& app, Invocation& invocation);         // log, log verify
+void add_replay_command(CLI::App& app, Invocation& invocation);      // replay
 void add_check_commands(CLI::App& app, Invocation& invocation);      // stats, fsck
 void add_guard_commands(CLI::App& app, Invocation& invocation);      // findings, leaks, rules
 void add_memory_command(CLI::App& app, Invocation& invocation);      // memory
@@ -41,6 +42,11 @@ void add_doctor_command(CLI::App& app, Invocation& invocation);      // doctor
 void add_clean_command(CLI::App& app, Invocation& invocation);       // clean
 void add_suite_command(CLI::App& app, Invocation& invocation);       // suite check
 
+// Where the log is, unless `typed` says so. denied: a worker asks.
+[[nodiscard]] Result<std::string> log_folder(const Options& options, const std::string& typed,
+                                             std::string_view command);
+// What an error of reading the log there means for who typed the command.
+[[nodiscard]] Result<ExitCode> explain_log_error(const std::string& folder, const Error& error);
 // no_such_checkpoint.
 [[nodiscard]] Result<Checkpoint> find_checkpoint(const Block& block, const std::string& name);
 // KEY as it was typed, or its bytes when --base64 was given. invalid_argument; invalid_key.

@@ -70,6 +70,7 @@ BlockInfo block_of(const layout::BlockRow& row, std::uint32_t id) {
   block.at_end = static_cast<AtEnd>((policy >> 32U) & 0xFFU);
   block.at_limit = static_cast<AtLimit>((policy >> 40U) & 0xFFU);
   block.masking = layout::masking_of(policy);
+  block.logs_values = (policy & layout::kLogsValues) != 0;
   block.owner = static_cast<ScopeId>(row.owner_scope);
   block.reserved_bytes = row.reserved_bytes.load(kRelaxed);
   block.segment_bytes = row.segment_bytes.load(kRelaxed);

@@ -32,6 +32,7 @@ struct BlockInfo {
   FullRing full_ring{};
   Enforce enforce{};
   AtLimit at_limit{};
+  bool logs_values = false;
   ScopeId owner{};
   std::uint64_t reserved_bytes = 0;
   std::uint64_t segment_bytes = 0;

@@ -76,6 +76,8 @@ void add_create_command(CLI::App& app, Invocation& invocation) {
          {"refuse", "evict-expired", "evict-lru"});
   choice("--at-end", block.at_end, "destroy, heir, snapshot or elevate",
          {"destroy", "heir", "snapshot", "elevate"});
+  command->add_flag("--log-values", block.log_values,
+                    "the log keeps its values, for replay; wants --permit persist");
   command->add_option("--heir", block.heir, "with --at-end heir: the scope that gets it")
       ->type_name("PATH");
   command->add_option("--quota", creation->quota, "64MiB, unless given")->type_name("SIZE");

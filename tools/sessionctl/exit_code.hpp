@@ -12,7 +12,7 @@ enum class ExitCode : int {
   not_found = 3,    // no such entry, block, scope or log; or the system is not running
   unreachable = 4,  // a director that should answer does not
   denied = 5,
-  findings = 6,  // fsck, doctor and log verify: something does not hold
+  findings = 6,  // fsck, doctor, log verify, replay: something does not hold
   layout_mismatch = 7,
   timed_out = 124,
 };

@@ -88,6 +88,7 @@ Json json_of(const BlockInfo& block) {
                  {"on_full_ring", text(word(block.full_ring))},
                  {"enforce", text(word(block.enforce))},
                  {"at_limit", text(word(block.at_limit))},
+                 {"log_values", block.logs_values},
                  {"at_end", text(word(block.at_end))},
                  {"created", flowlog::utc_text(block.created_unix_ms)}};
   if (block.ends_at_ms != 0) object["ends_in_ms"] = time_left_ms(block);
@@ -201,7 +202,8 @@ void show_description(const ControlImage& image, const BlockInfo& block,
   table.add({"generation", std::to_string(raw(block.generation))});
   table.add({"quota", size_text(block.quota_bytes)});
   table.add({"reserved", size_text(block.reserved_bytes)});
-  table.add({"audit", text(word(block.audit)) + ", full ring: " + text(word(block.full_ring))});
+  table.add({"audit", text(word(block.audit)) + ", full ring: " + text(word(block.full_ring)) +
+                          (block.logs_values ? ", with values" : "")});
   table.add({"enforce", text(word(block.enforce))});
   table.add({"at limit", text(word(block.at_limit))});
   table.add({"created", flowlog::utc_text(block.created_unix_ms)});

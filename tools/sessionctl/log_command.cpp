@@ -101,41 +101,15 @@ Result<ExitCode> refuse(const LogArguments& arguments, const Error& error) {
   return ExitCode::usage;
 }
 
-Result<std::string> folder_of(const Options& options, const LogArguments& arguments) {
-  if (!arguments.folder.empty()) return arguments.folder;
-  const auto system = System::of(options);
-  if (!system) return tl::unexpected(system.error());
-  if (auto allowed = require_operator(*system, "log"); !allowed) {
-    return tl::unexpected(allowed.error());
-  }
-  return system->paths().logs().native();
-}
-
-// What Errc advises is meant for those who use blocks.
-Result<ExitCode> explain(const std::string& folder, const Error& error) {
-  if (error == Errc::not_found) {
-    say("no audit log in " + folder +
-        ": its director keeps none (--no-log) or keeps it elsewhere; name that folder with "
-        "--log-dir");
-    return ExitCode::not_found;
-  }
-  if (error == Errc::denied) {
-    say("audit log in " + folder + ": " + error.context() +
-        "; read it as the user whose director wrote it");
-    return ExitCode::denied;
-  }
-  return tl::unexpected(error);
-}
-
 Result<ExitCode> show_all(const std::string& folder, const flowlog::Query& query,
                           LogPrinter& printer) {
   auto reader = flowlog::LogReader::open(folder);
-  if (!reader) return explain(folder, reader.error());
-  if (auto ended = reader->end_here(); !ended) return explain(folder, ended.error());
+  if (!reader) return explain_log_error(folder, reader.error());
+  if (auto ended = reader->end_here(); !ended) return explain_log_error(folder, ended.error());
   flowlog::Entry entry;
   for (;;) {
     const auto more = flowlog::next_match(*reader, query, entry);
-    if (!more) return explain(folder, more.error());
+    if (!more) return explain_log_error(folder, more.error());
     printer.begin();
     if (!*more) break;
     printer.add(entry, *reader);
@@ -159,7 +133,7 @@ Result<ExitCode> follow_all(const std::string& folder, const flowlog::Query& que
     options.duration = std::chrono::milliseconds(*ms);
   }
   const auto ended = follow_log(options, query, printer);
-  if (!ended) return explain(folder, ended.error());
+  if (!ended) return explain_log_error(folder, ended.error());
   return ExitCode::ok;
 }
 
@@ -169,7 +143,7 @@ Result<ExitCode> show_log(const Options& options, LogArguments arguments) {
   if (!query) return refuse(arguments, query.error());
   Options unscoped = options;
   unscoped.scope.clear();
-  const auto folder = folder_of(unscoped, arguments);
+  const auto folder = log_folder(unscoped, arguments.folder, "log");
   if (!folder) return tl::unexpected(folder.error());
   LogPrinter printer(options.format);
   const auto code = arguments.follows ? follow_all(*folder, *query, arguments, printer)
@@ -214,7 +188,7 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
   if (arguments.expression || arguments.follows) {
     return fail(Errc::invalid_argument, "log verify: it looks at all of the log, and once");
   }
-  const auto folder = folder_of(options, arguments);
+  const auto folder = log_folder(options, arguments.folder, "log");
   if (!folder) return tl::unexpected(folder.error());
   if (!arguments.verify.public_key_file.empty()) {
     const auto keys = flowlog::read_public_keys(arguments.verify.public_key_file);
@@ -224,7 +198,7 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
     }
   }
   const auto report = flowlog::verify(*folder, arguments.verify);
-  if (!report) return explain(*folder, report.error());
+  if (!report) return explain_log_error(*folder, report.error());
   if (options.format == Format::json) {
     Json object = {{"whole", report->is_whole()},      {"records", report->records},
                    {"operations", report->operations}, {"notes", report->notes},
@@ -250,6 +224,33 @@ Result<ExitCode> verify_log(const Options& options, const LogArguments& argument
 }
 
 }  // namespace
+
+Result<std::string> log_folder(const Options& options, const std::string& typed,
+                               std::string_view command) {
+  if (!typed.empty()) return typed;
+  const auto system = System::of(options);
+  if (!system) return tl::unexpected(system.error());
+  if (auto allowed = require_operator(*system, command); !allowed) {
+    return tl::unexpected(allowed.error());
+  }
+  return system->paths().logs().native();
+}
+
+// What Errc advises is meant for those who use blocks.
+Result<ExitCode> explain_log_error(const std::string& folder, const Error& error) {
+  if (error == Errc::not_found) {
+    say("no audit log in " + folder +
+        ": its director keeps none (--no-log) or keeps it elsewhere; name that folder with "
+        "--log-dir");
+    return ExitCode::not_found;
+  }
+  if (error == Errc::denied) {
+    say("audit log in " + folder + ": " + error.context() +
+        "; read it as the user whose director wrote it");
+    return ExitCode::denied;
+  }
+  return tl::unexpected(error);
+}
 
 void add_log_command(CLI::App& app, Invocation& invocation) {
   auto* const log = app.add_subcommand(

@@ -45,6 +45,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
   add_start_command(app, invocation);
   add_share_commands(app, invocation);
   add_log_command(app, invocation);
+  add_replay_command(app, invocation);
   add_check_commands(app, invocation);
   add_guard_commands(app, invocation);
   add_memory_command(app, invocation);

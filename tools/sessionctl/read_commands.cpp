@@ -5,14 +5,9 @@
 // that are sensitive it is shown neither key nor value, whatever it asks for.
 #include <sodium.h>
 
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstring>
-
 #include "command.hpp"
 #include "entry_source.hpp"
-#include "flowlog/text.hpp"
+#include "entry_text.hpp"
 
 namespace sessionblocks::ctl {
 namespace {
@@ -24,31 +19,6 @@ struct Reading {
   bool raw = false;
   bool is_base64 = false;
 };
-
-template <typename Number>
-Number number_of(const std::string& bytes) {
-  Number number{};
-  std::memcpy(&number, bytes.data(), std::min(bytes.size(), sizeof number));
-  return number;
-}
-
-// Reals are spelled as JSON spells them: shortest text that reads back the same.
-std::string readable_value(const StoredEntry& entry) {
-  switch (entry.type) {
-    case Type::integer:
-      return std::to_string(number_of<std::int64_t>(entry.value));
-    case Type::real: {
-      std::array<char, 64> text{};
-      const auto end =
-          std::to_chars(text.data(), text.data() + text.size(), number_of<double>(entry.value));
-      return {text.data(), end.ptr};
-    }
-    case Type::boolean:
-      return number_of<std::uint8_t>(entry.value) != 0 ? "true" : "false";
-    default:
-      return readable(entry.value);
-  }
-}
 
 // Of an entry that is not shown: what there is, and how much.
 Json json_of_hidden(const std::string& shown, const StoredEntry& entry) {
@@ -64,37 +34,6 @@ Json json_of_hidden(const std::string& shown, const StoredEntry& entry) {
 
 std::string hidden_value(const StoredEntry& entry) {
   return "(sensitive, " + std::to_string(entry.value.size()) + " bytes)";
-}
-
-Json json_of(const std::string& key, const StoredEntry& entry) {
-  Json object;
-  put_bytes(object, "key", key);
-  object["type"] = std::string(type_name(entry.type));
-  switch (entry.type) {
-    case Type::integer:
-      object["value"] = number_of<std::int64_t>(entry.value);
-      break;
-    case Type::real: {
-      const auto number = number_of<double>(entry.value);
-      if (std::isfinite(number)) {
-        object["value"] = number;
-      } else {
-        object["value"] = readable_value(entry);  // JSON has no such numbers
-      }
-      break;
-    }
-    case Type::boolean:
-      object["value"] = number_of<std::uint8_t>(entry.value) != 0;
-      break;
-    case Type::text:
-      put_bytes(object, "value", entry.value);
-      break;
-    default:
-      object["value_base64"] = flowlog::base64(entry.value);
-  }
-  object["version"] = entry.version;
-  if (entry.expires_in) object["expires_in_ms"] = entry.expires_in->count();
-  return object;
 }
 
 Result<ExitCode> get(const Options& options, const Reading& arguments) {
