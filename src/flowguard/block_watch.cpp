@@ -62,8 +62,10 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::live_bytes] = keys.live_bytes;
   made[Metric::stale_bytes] = keys.stale_bytes;
   made[Metric::stale_share] = keys.live_bytes > 0 ? keys.stale_bytes / keys.live_bytes : 0;
-  const std::uint64_t leaking_ms =
-      leak_.look(keys.stale_bytes, !block.is_denied_growth, turn.now_ms);
+  // Both: a block that is used less and less has more and more that is stale, and does not grow.
+  const bool may_grow = !block.is_denied_growth;
+  const std::uint64_t leaking_ms = std::min(leak_.look(keys.stale_bytes, may_grow, turn.now_ms),
+                                            growth_.look(keys.live_bytes, may_grow, turn.now_ms));
   made[Metric::leaking_ms] = can_leak(block) ? static_cast<double>(leaking_ms) : 0;
   made[Metric::denied_growth_ms] =
       static_cast<double>(denied_growth_.look(block.is_denied_growth ? 1 : 0, turn.now_ms));

@@ -69,7 +69,8 @@ class BlockWatch {
   Rate reads_{1};
   Rate writes_{1};
   Rate refused_{20};
-  LeakWatch leak_;
+  LeakWatch leak_;    // of what is stale
+  LeakWatch growth_;  // of all that is there
   Standing denied_growth_;
   CheckpointWatch oldest_checkpoint_;
   HazardWatch hazards_;

@@ -40,6 +40,21 @@ TEST_CASE("a store that evicts what has expired may be full of it; one that refu
   }
 }
 
+TEST_CASE("a store that is used less and less does not leak") {
+  GuardedSystem system;
+  Session session = system.attach("shop");
+  Block store = create(session, "catalogue", "refuse");
+  const auto article = [](int i) { return "article:" + std::to_string(i); };
+  constexpr int kArticles = 1'500;
+  for (int i = 0; i < kArticles; ++i) REQUIRE(store.put(article(i), std::string(500, 'x')));
+  int used = kArticles;
+  system.run(20 * kMinute, 10 * kSecond, [&] {
+    for (int i = 0; i < used; ++i) REQUIRE(store.contains(article(i)));
+    used -= used / 50;
+  });
+  CHECK_FALSE(system.found("leak"));
+}
+
 TEST_CASE("a checkpoint ages by the guard's clock, and the next one anew") {
   GuardedSystem system;
   Session session = system.attach("reporter");
@@ -69,6 +84,8 @@ TEST_CASE("a forged intent is found although its worker has ended") {
                                                          layout::lane_at(0, worker->ring_records))
                          ->intent;
       intent.what.store(static_cast<std::uint64_t>(Op::put));
+      intent.table.store(4'711);
+      intent.slot.store(12);
       intent.fresh.store(std::uint64_t{3} * 16'384);
       intent.fresh_gen.store(4'711);
       intent.op.store(intent.done.load() + 1);
