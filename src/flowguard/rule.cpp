@@ -57,7 +57,7 @@ constexpr std::array kBuiltIns = {
             30},
     BuiltIn{"too-many-pieces", "scope.pieces > 1024 && scope.pieces_per_s > 5", 0,
             GuardAction::end_scope, 31},
-    BuiltIn{"long-chain", "scope.chain > 10 && scope.pieces_per_s > 0.5", 0, GuardAction::deny, 30},
+    BuiltIn{"long-chain", "scope.chain > 5 && scope.pieces_per_s > 0.5", 0, GuardAction::deny, 30},
     BuiltIn{"deep", "scope.depth > 14", 0, GuardAction::deny, 29},
     BuiltIn{"many-starts", "scope.starts_per_min > 60", 2 * kSecond, GuardAction::deny, 30},
     BuiltIn{"many-workers", "scope.workers > 1200", 0, GuardAction::end_scope, 32},

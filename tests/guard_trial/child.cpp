@@ -104,7 +104,7 @@ ChildWorker::ChildWorker(System& system, const std::string& script) {
   from.write.reset();
   char ready = 0;
   if (::read(from_.get(), &ready, 1) != 1) throw std::runtime_error("a worker did not attach");
-  system.director().call([&](director::Registry& registry) {
+  system.call([&](director::Registry& registry) {
     for (const WorkerId id : registry.workers.of_process(child_.pid)) worker_ = raw(id);
     for (const auto& [id, block] : registry.blocks.all()) {
       if (block.policy.name == kBlock) block_text_ = block.text();

@@ -30,7 +30,7 @@ class OnBlock : public Intruder {
   // With what a worker that has the block open read-write holds: these bytes, such a descriptor.
   void with_block(const std::function<void(director::Registry&, director::StoredBlock&)>& work) {
     std::string problem;
-    system().director().call([&](director::Registry& registry) {
+    system().call([&](director::Registry& registry) {
       director::StoredBlock* const block =
           registry.blocks.find(static_cast<BlockId>(board_.block().id()));
       if (block == nullptr || !block->segment) {

@@ -3,6 +3,8 @@
 
 #include "attack.hpp"
 #include "child.hpp"
+#include "layout/block.hpp"
+#include "layout/node.hpp"
 #include "lockfree/audit_ring.hpp"
 
 namespace sessionblocks::guard_trial {
@@ -123,7 +125,7 @@ class ForgedRecords final : public Intruder {
   }
   void strike(double /*seconds*/) override {
     if (std::exchange(is_done_, true)) return;
-    system().director().call([this](director::Registry& registry) {
+    system().call([this](director::Registry& registry) {
       director::Worker* const worker =
           registry.workers.find(static_cast<WorkerId>(session().worker_id()));
       if (worker == nullptr || !worker->segment) throw std::runtime_error("the intruder is gone");
@@ -163,31 +165,57 @@ class ForgedIntent final : public Attack {
   }
   void strike(double /*seconds*/) override {
     if (std::exchange(is_done_, true)) return;
-    system().director().call([this](director::Registry& registry) {
+    system().call([this](director::Registry& registry) {
       director::Worker* const worker =
           registry.workers.find(static_cast<WorkerId>(child_.worker_id()));
       if (worker == nullptr || !worker->segment) throw std::runtime_error("the intruder is gone");
-      forge(lane_of(*worker).intent);
+      forge(registry, *worker);
     });
     child_.kill_and_reap();
     // Its death is seen by its pidfd, in the director's time and not in the guard's.
     bool is_there = true;
     while (is_there) {
-      system().director().call([&](director::Registry& registry) {
+      system().call([&](director::Registry& registry) {
         is_there = registry.workers.find(static_cast<WorkerId>(child_.worker_id())) != nullptr;
       });
     }
   }
 
  private:
-  // A node that is not its own, under an operation that it never began.
-  void forge(layout::Intent& intent) {
-    intent.what.store(static_cast<std::uint64_t>(Op::put));
+  // Entries that are there and not its own to free, nodes where none can be, no operation at all.
+  // An intent that nothing contradicts is not told from an honest one, and frees nothing.
+  void forge(director::Registry& registry, director::Worker& worker) {
+    layout::Intent& intent = lane_of(worker).intent;
+    const auto& [open, opened] = *worker.opens.begin();
+    const auto heap = registry.blocks.find(opened.block)->segment->memory();
+    const std::uint64_t way = draw().between(0, 2);
+    const auto op = way == 2 ? draw().between(20, 250) : static_cast<std::uint64_t>(Op::put);
+    const std::uint64_t first = live(heap, layout::Geometry::of(heap.size()).heap_at);
+    const std::uint64_t old = live(heap, first + 16);
+    const std::uint64_t fresh = way == 1 ? draw().between(1, 1'000) * 16 + heap.size() : first;
+    intent.what.store(op | (std::uint64_t{open} << 16U));
     intent.table.store(draw().between(1, UINT32_MAX));
     intent.slot.store(draw().between(0, 100'000));
-    intent.fresh.store(draw().between(1, 60) * 16'384 + draw().between(1, 100) * 16);
-    intent.fresh_gen.store(draw().between(1, UINT32_MAX));
+    intent.old.store(old);
+    intent.old_gen.store(word_at(heap, old + offsetof(layout::Node, gen)));
+    intent.fresh.store(fresh);
+    intent.fresh_gen.store(way == 1 ? 4'711 : word_at(heap, fresh + offsetof(layout::Node, gen)));
     intent.op.store(intent.done.load() + 1);
+  }
+  static std::uint64_t word_at(std::span<std::byte> memory, std::uint64_t at) {
+    return reinterpret_cast<const std::atomic<std::uint64_t>*>(memory.data() + at)->load();
+  }
+  // Of a worker that is at rest: a node in use is in its slot.
+  static std::uint64_t live(std::span<std::byte> memory, std::uint64_t from) {
+    for (std::uint64_t at = from; at + sizeof(layout::Node) <= memory.size(); at += 16) {
+      const auto gen = word_at(memory, at + offsetof(layout::Node, gen));
+      const auto mark = word_at(memory, at + offsetof(layout::Node, commit_mark));
+      const std::uint64_t incarnation = layout::incarnation_of(gen);
+      const bool is_node =
+          incarnation != 0 && (mark == incarnation || mark == layout::not_marked(incarnation));
+      if (is_node && layout::state_of(gen) == layout::NodeState::in_use) return at;
+    }
+    throw std::runtime_error("the intruder's block holds no entry");
   }
   ChildWorker child_;
   bool is_done_ = false;

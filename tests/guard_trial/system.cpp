@@ -132,6 +132,18 @@ void System::create(const SharedBlock& wanted) {
   static_cast<void>(must(std::move(made)));
 }
 
+void System::call(const std::function<void(director::Registry&)>& work) {
+  std::exception_ptr thrown;
+  director().call([&](director::Registry& registry) {
+    try {
+      work(registry);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  });
+  if (thrown) std::rethrow_exception(thrown);
+}
+
 std::string System::text_of(const Block& block) const {
   return "block " + block.name() + " (" + std::to_string(block.id()) + ")";
 }
@@ -139,7 +151,7 @@ std::string System::text_of(const Block& block) const {
 void System::step(std::uint64_t ms) {
   constexpr std::uint64_t kBetweenHousekeeping = 200;
   now_ms_ += ms;
-  director().call([&](director::Registry& registry) {
+  call([&](director::Registry& registry) {
     for (const auto& [id, worker] : registry.workers.all()) {
       if (worker.segment) registry.options.audit->drain_fully(id);
     }

@@ -53,6 +53,8 @@ class System {
   [[nodiscard]] AttachOptions place(const std::string& script);
   [[nodiscard]] Session attach(const std::string& script);
   void create(const SharedBlock& wanted);
+  // In the director, between two of its events; what it throws is thrown here.
+  void call(const std::function<void(director::Registry&)>& work);
   // As events and findings name it.
   [[nodiscard]] std::string text_of(const Block& block) const;
 
