@@ -9,11 +9,14 @@ namespace {
 
 constexpr double kMinute = 60;
 
-std::uint64_t age_of_oldest_checkpoint(const director::StoredBlock& block) {
-  if (block.checkpoints.empty()) return 0;
+std::uint64_t age_of(const director::Checkpoint& checkpoint) {
   const std::uint64_t now_ms = platform::realtime_ns() / 1'000'000;
-  const std::uint64_t taken_ms = block.checkpoints.front().taken_ms;
-  return now_ms > taken_ms ? now_ms - taken_ms : 0;
+  return now_ms > checkpoint.taken_ms ? now_ms - checkpoint.taken_ms : 0;
+}
+
+// A block that takes out what it needs least, or what has expired, is meant to be full of that.
+bool can_leak(const director::StoredBlock& block) {
+  return block.at_limit == sessionblocks::AtLimit::refuse;
 }
 
 }  // namespace
@@ -32,6 +35,20 @@ std::uint64_t LeakWatch::look(double stale_bytes, bool may_grow, std::uint64_t n
   return stale_bytes == 0 ? 0 : now_ms - since_ms_;
 }
 
+std::uint64_t CheckpointWatch::look(const director::StoredBlock& block, std::uint64_t now_ms) {
+  if (block.checkpoints.empty()) {
+    instant_ = 0;
+    return 0;
+  }
+  const director::Checkpoint& oldest = block.checkpoints.front();
+  if (oldest.instant != instant_) {
+    instant_ = oldest.instant;
+    seen_ms_ = now_ms;
+    age_ms_ = age_of(oldest);
+  }
+  return age_ms_ + (now_ms - seen_ms_);
+}
+
 Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& turn,
                           const KeySample::Totals& keys, std::uint64_t used_bytes) {
   reads_.add(static_cast<double>(turn.use.reads), turn.passed_s);
@@ -45,8 +62,11 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::live_bytes] = keys.live_bytes;
   made[Metric::stale_bytes] = keys.stale_bytes;
   made[Metric::stale_share] = keys.live_bytes > 0 ? keys.stale_bytes / keys.live_bytes : 0;
-  made[Metric::leaking_ms] =
-      static_cast<double>(leak_.look(keys.stale_bytes, !block.is_denied_growth, turn.now_ms));
+  // Both: a block that is used less and less has more and more that is stale, and does not grow.
+  const bool may_grow = !block.is_denied_growth;
+  const std::uint64_t leaking_ms = std::min(leak_.look(keys.stale_bytes, may_grow, turn.now_ms),
+                                            growth_.look(keys.live_bytes, may_grow, turn.now_ms));
+  made[Metric::leaking_ms] = can_leak(block) ? static_cast<double>(leaking_ms) : 0;
   made[Metric::denied_growth_ms] =
       static_cast<double>(denied_growth_.look(block.is_denied_growth ? 1 : 0, turn.now_ms));
   made[Metric::unread_entries] = keys.unread_entries;
@@ -54,7 +74,8 @@ Measures BlockWatch::look(const director::StoredBlock& block, const BlockTurn& t
   made[Metric::reads_per_s] = reads_.per_s();
   made[Metric::writes_per_s] = writes_.per_s();
   made[Metric::refused_per_min] = refused_.per_s() * kMinute;
-  made[Metric::oldest_checkpoint_ms] = static_cast<double>(age_of_oldest_checkpoint(block));
+  made[Metric::oldest_checkpoint_ms] =
+      static_cast<double>(oldest_checkpoint_.look(block, turn.now_ms));
   made[Metric::unredeemed] = static_cast<double>(shared_ - std::min(shared_, redeemed_));
   made[Metric::hazard_ms] = static_cast<double>(longest_hazard_ms_);
   made[Metric::excess_bytes] = static_cast<double>(excess_.look(block.excess_bytes, turn.now_ms));

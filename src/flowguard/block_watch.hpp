@@ -28,6 +28,18 @@ class LeakWatch {
   std::uint64_t grown_ms_ = 0;
 };
 
+// The age of a block's oldest checkpoint: by the time of day when it is first seen, which is all
+// that is known then, and from there on by the guard's clock, as the time of day can be set.
+class CheckpointWatch {
+ public:
+  [[nodiscard]] std::uint64_t look(const director::StoredBlock& block, std::uint64_t now_ms);
+
+ private:
+  std::uint64_t instant_ = 0;  // which one; 0: none
+  std::uint64_t seen_ms_ = 0;
+  std::uint64_t age_ms_ = 0;  // then
+};
+
 // What happened to a block since the last look.
 struct BlockTurn {
   Use use;
@@ -60,8 +72,10 @@ class BlockWatch {
   Lately excess_;
   Lately mode_changes_;
   Lately exposed_;
-  LeakWatch leak_;
+  LeakWatch leak_;    // of what is stale
+  LeakWatch growth_;  // of all that is there
   Standing denied_growth_;
+  CheckpointWatch oldest_checkpoint_;
   HazardWatch hazards_;
   std::uint64_t longest_hazard_ms_ = 0;
   std::uint64_t used_ms_;

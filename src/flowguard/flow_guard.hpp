@@ -39,7 +39,7 @@ class FlowGuard final : public director::Guard {
   [[nodiscard]] Result<void> admit(const director::Asking& asking) override;
   void answered(const director::Asking& asking, Errc code) override;
   void acted(director::Act act, ScopeId scope, BlockId block) override;
-  void intent_forged(WorkerId worker) override { observer_.intent_forged(worker); }
+  void intent_forged(WorkerId worker) override { observer_.intent_forged(registry_, worker); }
   [[nodiscard]] std::chrono::milliseconds pass() override;
   [[nodiscard]] Message findings(std::uint64_t after, std::size_t most) const override {
     return findings_.after(after, most);

@@ -17,7 +17,7 @@ constexpr std::array<MetricInfo, kMetrics> kInfos = {{
      "of those, written half a minute ago or more, and neither read nor changed since"},
     {Metric::stale_share, Kind::block, Unit::share, "block.stale_share", "that, of the live ones"},
     {Metric::leaking_ms, Kind::block, Unit::ms, "block.leaking",
-     "for how long stale bytes and used memory have grown in each look of 10 s"},
+     "for how long its live and its stale bytes have grown, each within a minute"},
     {Metric::denied_growth_ms, Kind::block, Unit::ms, "block.denied_growth",
      "for how long a rule has given it no more memory"},
     {Metric::unread_entries, Kind::block, Unit::number, "block.unread_entries",

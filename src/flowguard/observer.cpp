@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace sessionblocks::flowguard {
 namespace {
@@ -82,6 +83,13 @@ void Observer::acted(Registry& registry, Act act, ScopeId scope, BlockId block) 
   for (const ScopeId script : scripts_over(registry, scope)) scopes_[script].started();
 }
 
+// A dead worker's intent is looked at when it is on its way out: at the next look it is not there.
+void Observer::intent_forged(Registry* registry, WorkerId worker) {
+  workers_[worker].forged(1);
+  const Worker* const known = registry == nullptr ? nullptr : registry->workers.find(worker);
+  forgers_[worker] = known != nullptr ? text_of_worker(*registry, *known) : workers_[worker].text();
+}
+
 std::vector<Observed> Observer::look(Registry& registry, std::uint64_t now_ms) {
   Turn turn;
   turn.now_ms = now_ms;
@@ -92,6 +100,7 @@ std::vector<Observed> Observer::look(Registry& registry, std::uint64_t now_ms) {
   std::vector<Observed> observed;
   look_at_blocks(registry, turn, observed);
   look_at_workers(registry, turn, observed);
+  look_at_ended(registry, observed);
   look_at_scopes(registry, turn, observed);
   forget_what_ended(registry);
   return observed;
@@ -112,7 +121,10 @@ void Observer::take(Registry& registry, Turn& turn) {
     add(turn.workers[worker].use, use);
     block_at(block, turn.now_ms).wrote(worker, use.writes);
   }
-  for (const auto& [worker, times] : taken.forgeries) workers_[worker].forged(times);
+  for (const auto& [worker, times] : taken.forgeries) {
+    workers_[worker].forged(times);
+    forgers_.try_emplace(worker, workers_[worker].text());
+  }
   for (const auto& [id, worker] : registry.workers.all()) {
     if (!is_watched(worker)) continue;
     WorkerWatch& watch = workers_[id];
@@ -149,8 +161,23 @@ void Observer::look_at_workers(Registry& registry, const Turn& turn, std::vector
     if (!is_watched(worker)) continue;
     const auto did = turn.workers.find(id);
     const WorkerTurn one = did == turn.workers.end() ? WorkerTurn{} : did->second;
-    out.push_back({Kind::worker, raw(id), text_of_worker(registry, worker),
-                   workers_[id].look(worker, {one.use, one.refused, turn.now_ms, turn.passed_s})});
+    WorkerWatch& watch = workers_[id];
+    watch.name(text_of_worker(registry, worker));
+    out.push_back({Kind::worker, raw(id), watch.text(),
+                   watch.look(worker, {one.use, one.refused, turn.now_ms, turn.passed_s})});
+  }
+}
+
+void Observer::look_at_ended(Registry& registry, std::vector<Observed>& out) {
+  for (auto& [id, text] : std::exchange(forgers_, {})) {
+    const Worker* const worker = registry.workers.find(id);
+    if (worker != nullptr && is_watched(*worker)) continue;
+    Observed one;
+    one.kind = Kind::worker;
+    one.id = raw(id);
+    one.text = text.empty() ? "worker " + std::to_string(raw(id)) : text;
+    one.measures[Metric::worker_forgeries] = workers_[id].forgeries();
+    out.push_back(std::move(one));
   }
 }
 

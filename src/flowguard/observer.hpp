@@ -22,7 +22,8 @@ class Observer {
   // What is to be remembered until the next look.
   void answered(const director::Asking& asking, Errc code, std::uint64_t now_ms);
   void acted(director::Registry& registry, director::Act act, ScopeId scope, BlockId block);
-  void intent_forged(WorkerId worker) { workers_[worker].forged(1); }
+  // `registry`: where the worker still stands, if anywhere.
+  void intent_forged(director::Registry* registry, WorkerId worker);
   void exposed(BlockId block, std::uint64_t now_ms) { block_at(block, now_ms).exposed(); }
 
   // Blocks, then workers, then scopes, each by id.
@@ -48,6 +49,8 @@ class Observer {
   void take(director::Registry& registry, Turn& turn);
   void look_at_blocks(director::Registry& registry, Turn& turn, std::vector<Observed>& out);
   void look_at_workers(director::Registry& registry, const Turn& turn, std::vector<Observed>& out);
+  // Who forged something and ended before this look.
+  void look_at_ended(director::Registry& registry, std::vector<Observed>& out);
   void look_at_scopes(director::Registry& registry, const Turn& turn, std::vector<Observed>& out);
   void forget_what_ended(director::Registry& registry);
 
@@ -56,6 +59,7 @@ class Observer {
   std::map<BlockId, BlockWatch> blocks_;
   std::map<WorkerId, WorkerWatch> workers_;
   std::map<ScopeId, ScopeWatch> scopes_;
+  std::map<WorkerId, std::string> forgers_;  // since the last look, with their texts
   std::uint64_t looked_ms_ = 0;
 };
 

@@ -13,15 +13,19 @@ class Rate {
  public:
   explicit Rate(double constant_s) noexcept : constant_s_(constant_s) {}
 
+  // What happened in no time counts when some has passed.
   void add(double events, double passed_s) noexcept {
+    waiting_ += events;
     if (passed_s <= 0) return;
-    per_s_ += (events / passed_s - per_s_) * (1 - std::exp(-passed_s / constant_s_));
+    per_s_ += (waiting_ / passed_s - per_s_) * (1 - std::exp(-passed_s / constant_s_));
+    waiting_ = 0;
   }
   [[nodiscard]] double per_s() const noexcept { return per_s_; }
 
  private:
   double constant_s_;
   double per_s_ = 0;
+  double waiting_ = 0;
 };
 
 // A number that only grows, as long as it grew lately; else 0. What is found by it ends by itself,

@@ -4,6 +4,7 @@
 #include <map>
 #include <sessionblocks/error.hpp>
 #include <set>
+#include <string>
 
 #include "director/guard.hpp"
 #include "director/worker_table.hpp"
@@ -19,6 +20,10 @@ class WorkerWatch {
   // A request of it was answered. Errc{}: it was done.
   void answered(const director::Asking& asking, Errc code, std::uint64_t now_ms);
   void forged(std::uint64_t times) noexcept { forgeries_ += times; }
+  [[nodiscard]] double forgeries() const noexcept { return static_cast<double>(forgeries_); }
+  // What findings call it; empty before it was first looked at.
+  void name(std::string text) { text_ = std::move(text); }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
   void holds(std::uint64_t hazard_ms) noexcept {
     hazard_ms_ = hazard_ms > hazard_ms_ ? hazard_ms : hazard_ms_;
   }
@@ -51,6 +56,7 @@ class WorkerWatch {
   Rate probes_{20};
   Rate misused_{20};
   LaneWatch lanes_;
+  std::string text_;
   std::map<unsigned, Counted> before_;
   // Names that were asked for in vain in this minute: a program that waits for a block asks for one
   // name many times.

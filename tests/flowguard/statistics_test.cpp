@@ -27,6 +27,17 @@ TEST_CASE("a rate forgets by its time constant, however often it is asked") {
   }
 }
 
+TEST_CASE("what happens between two looks of one instant counts at the next") {
+  Rate once(1);
+  Rate twice(1);
+  for (int look = 0; look < 20; ++look) {
+    once.add(100, 1);
+    twice.add(60, 0);
+    twice.add(40, 1);
+  }
+  CHECK(twice.per_s() == Approx(once.per_s()));
+}
+
 TEST_CASE("a steady rate and a noisy one deviate little from their past, a burst much") {
   std::mt19937_64 random(7);
   for (const double noise : {0.0, 0.3, 0.8}) {
