@@ -115,8 +115,8 @@ void LogFile::add_records(const RecordBatch& batch, const OpenTable& opens) {
     if ((record.flags & layout::kInlineValue) != 0) {
       const layout::ValueDetail detail = value_detail(batch.cells[at]);
       logged_bytes = detail.logged_bytes;
-      const auto bytes = std::as_bytes(batch.cells.subspan(at + 1)).first(logged_bytes);
-      values[block].add(batch.first + first - header.first, detail, bytes);
+      const auto value = std::as_bytes(batch.cells.subspan(at + 1)).first(logged_bytes);
+      values[block].add(batch.first + first - header.first, detail, value);
       at += value_cells(logged_bytes);
     }
     encoder_.add(record, block, key, logged_bytes);

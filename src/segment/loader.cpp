@@ -69,7 +69,9 @@ Errc Loader::erase(std::span<const std::byte> name, const Origin& origin, bool i
   Outcome outcome;
   const Errc code = apply(key, mutation, origin, outcome);
   if (code == Errc::not_found) return Errc{};
-  if (code == Errc{}) define(key, outcome, {.type = layout::ValueType::tombstone});
+  EntryBytes nothing;
+  nothing.type = layout::ValueType::tombstone;
+  if (code == Errc{}) define(key, outcome, nothing);
   if (code == Errc{}) record(Op::erase, key, outcome, is_new);
   return code;
 }
