@@ -59,6 +59,7 @@ Attacks all_attacks() {
   add_leaks(attacks);
   add_recursion(attacks);
   add_misuse(attacks);
+  add_data_leaks(attacks);
   add_damage(attacks);
   add_stuck(attacks);
   return attacks;

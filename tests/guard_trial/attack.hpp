@@ -11,7 +11,6 @@
 
 namespace sessionblocks::guard_trial {
 
-// Leaks of data have their attacks when there is a detector for them.
 enum class Kind : std::uint8_t { leak, recursion, misuse, data_leak, damage, stuck };
 [[nodiscard]] std::string_view word(Kind kind) noexcept;
 
@@ -92,6 +91,7 @@ using Attacks = std::vector<AttackInfo>;
 void add_leaks(Attacks& attacks);
 void add_recursion(Attacks& attacks);
 void add_misuse(Attacks& attacks);
+void add_data_leaks(Attacks& attacks);
 void add_damage(Attacks& attacks);
 void add_stuck(Attacks& attacks);
 [[nodiscard]] Attacks all_attacks();
