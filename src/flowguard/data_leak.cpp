@@ -349,6 +349,22 @@ void DataLeakDetector::drop_retired(std::uint64_t now_ms) {
   }
 }
 
+namespace {
+
+// A fork of it, or of a fork.
+bool descends_from(Registry& registry, const StoredBlock& block, BlockId origin) {
+  constexpr int kLongest = 64;
+  const StoredBlock* at = &block;
+  for (int links = 0; at != nullptr && links < kLongest; ++links) {
+    if (at->policy.kind != sessionblocks::BlockKind::forked) return false;
+    if (at->origin == origin) return true;
+    at = registry.blocks.find(at->origin);
+  }
+  return false;
+}
+
+}  // namespace
+
 void DataLeakDetector::report(Registry& registry, const StoredBlock& target,
                               const EntryPiece& piece, const Match& match, bool is_in_key) {
   const auto value = values_.find(match.value);
@@ -374,6 +390,8 @@ void DataLeakDetector::report(Registry& registry, const StoredBlock& target, Lea
                               std::string_view target_key) {
   const StoredBlock* const source = registry.blocks.find(found.source);
   if (source == nullptr || source->id == target.id) return;
+  const bool is_sensitive_there = target.mask != nullptr && target.mask->covers(target_key);
+  if (is_sensitive_there && descends_from(registry, *source, target.id)) return;
   const std::pair between(source->id, target.id);
   auto reader = readers_.find(between);
   if (reader == readers_.end()) {

@@ -4,7 +4,8 @@
 // that have sensitive keys first. Their values, and what a pattern's '*' stands for in their keys,
 // become fingerprints (fingerprint.hpp); the keys and values of all blocks are scanned for these. A
 // piece that is found counts when the block it was found in has wider access than the one it comes
-// from (data_access.hpp). What is looked for has changed: all that stands in other blocks is
+// from (data_access.hpp), unless that is a fork of it and the piece is in a sensitive entry: there
+// it came from. What is looked for has changed: all that stands in other blocks is
 // scanned again, with what a pass has left of its time.
 //
 // Whatever stands in two walks is found: a leak is, two walks after it was written. A walk over

@@ -106,10 +106,19 @@ void SuiteRun::start(const std::vector<std::string>& more) {
   platform::Program program;
   program.path = folder_ / "bin" / fs::path(FLOWDIRECTOR).filename();
   program.user = user_;
-  program.arguments = {"flowdirector", "run",       suite() / "suite.toml",
-                       "--system",     system_,     "--runtime-dir",
-                       runtime(),      "--log-dir", logs(),
-                       "--grace-ms",   "1000",      "-v"};
+  program.arguments = {"flowdirector",
+                       "run",
+                       "--no-guard",
+                       suite() / "suite.toml",
+                       "--system",
+                       system_,
+                       "--runtime-dir",
+                       runtime(),
+                       "--log-dir",
+                       logs(),
+                       "--grace-ms",
+                       "1000",
+                       "-v"};
   program.arguments.insert(program.arguments.end(), more.begin(), more.end());
   program.environment = {"PATH=/usr/bin:/bin", "HOME=" + folder_.native()};
   const auto out = new_file(folder_ / "out");

@@ -141,6 +141,8 @@ TEST_CASE("settings that contradict each other are named") {
       {s + block("b", "@at_end = \"snapshot\"\n"), "needs \"persist\" in permit"},
       {s + block("b", "@at_end = \"elevate\"\n"), "needs \"elevate\" in permit"},
       {s + block("b", "@log_values = true\n"), "needs \"persist\" in permit"},
+      {s + block("b", "@log_values = true\npermit = [\"persist\"]\nsensitive = [\"a\"]\n"),
+       "no log shows those"},
       {s + block("b", "@log_values = true\npermit = [\"persist\"]\naudit = \"counted\"\n"),
        "needs audit = \"full\" or \"writes\""},
       {s + block("b", "@at_end = \"join\"\njoin = { \"*\" = \"ours\" }\n"),

@@ -137,7 +137,6 @@ log_values = true
 heir = "script.report"
 grants = { checkout = "rw", report = "r" }
 permit = ["share", "fork", "persist", "elevate"]
-sensitive = ["token:*"]
 
 [block.settings]
 kind = "inherited"
@@ -149,6 +148,7 @@ kind = "forked"
 from = "cart"
 owner = "flow.charge"
 lifespan = "scope"
+sensitive = ["token:*"]
 
 [script.report]
 command = ["sh", "-c", "true"]

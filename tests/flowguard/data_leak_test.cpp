@@ -241,6 +241,27 @@ TEST_CASE("only a block that more may read than the source is a leak") {
   }
 }
 
+TEST_CASE("what a fork has of its origin's sensitive entries is no leak of the origin") {
+  LeakScene scene;
+  const BlockId vault = scene.create("vault", kBoth, {"token:*"});
+  scene.call([&](director::Registry& registry) {
+    registry.blocks.find(vault)->permits |= static_cast<std::uint32_t>(director::Permit::fork);
+  });
+  Session till = scene.attach("till");
+  Session report = scene.attach("report");
+  Block from = open(till, "vault");
+  REQUIRE(from.put("token:anna", kSecret));
+  auto copy = till.fork(from, "copy");
+  REQUIRE(copy);
+  // That more may read the origin than the fork is how it was before.
+  CHECK(scene.passes().empty());
+  REQUIRE(from.put("token:anna", kSecret));
+  CHECK(scene.passes().empty());
+  // Where it was not sensitive, it is one.
+  REQUIRE(from.put("note", kSecret));
+  CHECK(scene.passes().size() == 1);
+}
+
 TEST_CASE("private blocks, revocations and references count for who may read") {
   LeakScene scene;
   Session till = scene.attach("till");

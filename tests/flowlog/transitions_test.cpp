@@ -142,7 +142,7 @@ void System::fork_and_join() {
 // needs a forged worker (tests/fuzz).
 const std::set<std::string> kOfProcesses = {"started",   "adopted", "swept", "restarted",
                                             "timed-out", "stopped", "begun", "deleted",
-                                            "acting",    "forged",  "failed"};
+                                            "acting",    "forged",  "failed", "found"};
 
 TEST_CASE("all that a director does is noted as often as it is said, in the same words") {
   ::alarm(director::test::kWatchdogSeconds);

@@ -158,7 +158,9 @@ TEST_CASE("directors and workers are killed: the log has each transition, and co
     }
     return false;
   };
-  while (!ended()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!ended() || rows_of(system, {"what=timed-out"}).empty()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   // In the log's way: the director's own, and sealing by whom.
   const auto sealed = rows_of(system, {"what=sealed"});
   REQUIRE(sealed.size() == 1);
