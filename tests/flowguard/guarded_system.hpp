@@ -103,6 +103,8 @@ class GuardedSystem {
       guard_->look();
     });
   }
+  // The clock goes on, and nobody looks.
+  void wait(std::uint64_t ms) { now_ms_ += ms; }
   // Many steps, each after `work`.
   void run(std::uint64_t ms, std::uint64_t step_ms, const std::function<void()>& work) {
     for (std::uint64_t passed = 0; passed < ms; passed += step_ms) {
