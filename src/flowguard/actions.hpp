@@ -4,9 +4,8 @@
 //               and below a scope, may not ask for anything that makes or opens something (kMaking)
 //   seal, quarantine    a block; everybody's next operation knows it
 //   kill        the worker; a block's main writer; all workers at and below a scope
-//   end-scope   the script's scope that it belongs to, with all below it; of a block that belongs
-//   to
-//               the suite: the block alone; of one that belongs to a flow scope: that
+//   end-scope   the script's scope that it belongs to, with all below it; of a block of the suite's
+//               own: the block alone; of one that belongs to a flow scope: that
 //
 // A denial ends with its episode (rule_book.hpp). It is not kept over a restart of the director,
 // which finds anew what still goes on. All else stands.

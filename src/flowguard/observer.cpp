@@ -93,10 +93,16 @@ void Observer::intent_forged(Registry* registry, WorkerId worker) {
 std::vector<Observed> Observer::look(Registry& registry, std::uint64_t now_ms) {
   Turn turn;
   turn.now_ms = now_ms;
-  turn.passed_s = looked_ms_ == 0 ? 0 : static_cast<double>(now_ms - looked_ms_) / 1'000;
+  turn.is_first = looked_ms_ == 0;
+  turn.passed_s = turn.is_first ? 0 : static_cast<double>(now_ms - looked_ms_) / 1'000;
   looked_ms_ = now_ms;
   processes_.look();
   take(registry, turn);
+  // What an adopted system has counted until now is no burst.
+  if (turn.is_first) {
+    turn.blocks.clear();
+    turn.workers.clear();
+  }
   std::vector<Observed> observed;
   look_at_blocks(registry, turn, observed);
   look_at_workers(registry, turn, observed);
@@ -214,6 +220,7 @@ void Observer::look_at_scopes(Registry& registry, const Turn& turn, std::vector<
     if (scope.kind != sessionblocks::ScopeKind::script) continue;
     one.depth = depth_below(registry, scope);
     one.passed_s = turn.passed_s;
+    one.is_first = turn.is_first;
     out.push_back({Kind::scope, raw(id), "scope " + scope.path, scopes_[id].look(one)});
   }
 }

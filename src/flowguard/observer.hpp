@@ -40,6 +40,7 @@ class Observer {
   struct Turn {
     std::uint64_t now_ms = 0;
     double passed_s = 0;
+    bool is_first = false;  // what there is and was counted is the past
     std::map<BlockId, BlockTurn> blocks;
     std::map<WorkerId, WorkerTurn> workers;
   };

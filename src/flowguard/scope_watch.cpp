@@ -7,6 +7,7 @@ namespace sessionblocks::flowguard {
 
 Measures ScopeWatch::look(const Turn& turn) {
   constexpr double kMinute = 60;
+  if (turn.is_first) pieces_ = turn.pieces;
   const auto before = static_cast<double>(std::exchange(pieces_, turn.pieces));
   growth_.add(static_cast<double>(turn.pieces) - before, turn.passed_s);
   starts_.add(static_cast<double>(std::exchange(new_starts_, 0)), turn.passed_s);

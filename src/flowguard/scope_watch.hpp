@@ -20,6 +20,7 @@ class ScopeWatch {
     std::uint64_t operations = 0;
     std::uint64_t refused = 0;
     double passed_s = 0;
+    bool is_first = false;  // the guard's first look: what there is was there before
   };
   [[nodiscard]] Measures look(const Turn& turn);
 

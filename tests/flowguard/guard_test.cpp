@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flowguard/observer.hpp"
 #include "guarded_system.hpp"
 #include "layout/control.hpp"
 
@@ -291,4 +292,30 @@ TEST_CASE("a sensitive value that turns up where more may read is quarantined th
   CHECK(system.findings().dump().find(value) == std::string::npos);
   CHECK(system.findings().dump().find("alice") == std::string::npos);
   CHECK(board->get<std::string>("note").error() == Errc::quarantined);
+}
+
+TEST_CASE("what was done before the first look is the past, and no burst") {
+  GuardedSystem system;
+  Session session = system.attach("old");
+  Block block = create(session, "ledger", 1 << 20);
+  for (int i = 0; i < 20; ++i) create(session, "b" + std::to_string(i), 1 << 20);
+  system.director().call([](director::Registry& registry) {
+    for (auto& [id, one] : registry.blocks.all()) {
+      REQUIRE(registry.states.change(one, director::Transition::seal, "test"));
+    }
+  });
+  for (int i = 0; i < 500; ++i) CHECK(block.put("a", 2).error() == Errc::sealed);
+  // As a director that takes over has it.
+  system.director().call([](director::Registry& registry) {
+    flowguard::Activity activity;
+    flowguard::Observer observer(activity);
+    static_cast<void>(observer.look(registry, 1'000));
+    for (const flowguard::Observed& one : observer.look(registry, 1'250)) {
+      CAPTURE(one.text);
+      CHECK(one.measures[flowguard::Metric::refused_per_min] == 0);
+      CHECK(one.measures[flowguard::Metric::worker_refused_per_min] == 0);
+      CHECK(one.measures[flowguard::Metric::scope_refused_per_min] == 0);
+      CHECK(one.measures[flowguard::Metric::scope_pieces_per_s] == 0);
+    }
+  });
 }
