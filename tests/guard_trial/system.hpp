@@ -14,7 +14,13 @@
 
 #include "director/embedded.hpp"
 
+namespace sessionblocks::test_support {
+class SteppedGuard;
+}
+
 namespace sessionblocks::guard_trial {
+
+using test_support::SteppedGuard;
 
 template <typename T>
 T must(Result<T> result) {
@@ -39,7 +45,6 @@ struct SharedBlock {
   std::uint32_t permits = 0;
 };
 
-class SteppedGuard;
 class Quarantines;
 
 class System {
